@@ -1,0 +1,43 @@
+add_library(headroom_options INTERFACE)
+target_include_directories(headroom_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(headroom_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wpedantic)
+if(HEADROOM_WERROR)
+  target_compile_options(headroom_options INTERFACE -Werror)
+endif()
+if(HEADROOM_SANITIZE)
+  target_compile_options(headroom_options INTERFACE -fsanitize=address,undefined
+                                                    -fno-sanitize-recover=all
+                                                    -fno-omit-frame-pointer)
+  target_link_options(headroom_options INTERFACE -fsanitize=address,undefined)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms when sanitized, in <regex> for one
+    target_compile_options(headroom_options INTERFACE -Wno-maybe-uninitialized)
+  endif()
+endif()
+if(HEADROOM_FUZZ)
+  target_compile_options(headroom_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                                                    -fno-sanitize-recover=all)
+  target_link_options(headroom_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# headroom_box(NAME DEP...): planner/NAME as the static library headroom_NAME; every .cpp below it
+# is a source. A box may include only the boxes it links.
+function(headroom_box name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/planner/${name}/*.cpp)
+  if(NOT sources)
+    add_library(headroom_${name} INTERFACE)
+    set(scope INTERFACE)
+  else()
+    add_library(headroom_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  endif()
+  target_link_libraries(headroom_${name} ${scope} headroom_options)
+  if(name STREQUAL "base")
+    target_link_libraries(headroom_${name} ${scope} nlohmann_json::nlohmann_json fmt::fmt)
+  endif()
+  if(name STREQUAL "search")
+    target_link_libraries(headroom_${name} ${scope} TBB::tbb)
+  endif()
+  foreach(dependency IN LISTS ARGN)
+    target_link_libraries(headroom_${name} ${scope} headroom_${dependency})
+  endforeach()
+endfunction()

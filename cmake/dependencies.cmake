@@ -1,0 +1,10 @@
+# Required: Debian 12 packages named in scripts/packages. Optional ones are reported in one line.
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(TBB REQUIRED)
+find_package(benchmark QUIET)
+
+if(NOT benchmark_FOUND)
+  message(STATUS "google-benchmark not found: bench/ is left out")
+endif()

@@ -1,0 +1,3 @@
+#include "planner/cli/program.h"
+
+int main(int argc, char** argv) { return headroom::cli::run_program(argc, argv); }

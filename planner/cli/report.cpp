@@ -1,0 +1,114 @@
+#include "planner/cli/report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "planner/cli/table.h"
+#include "planner/plan/comparison.h"
+#include "planner/spec/knob.h"
+#include "planner/spec/names.h"
+
+namespace headroom::cli {
+namespace {
+
+std::string sentence(const Plan& plan, const Fits& fits) {
+    const auto& predicted = plan.predicted;
+    return fmt::format("fits{}: {} of {} GiB a GPU, {} GiB free",
+                       fits.tight ? " as expected, but not at the high end of the band" : "",
+                       gib(predicted.band.expected), gib(predicted.capacity), gib(fits.headroom));
+}
+
+std::string sentence(const Plan& plan, const Shortfall& shortfall) {
+    const auto& predicted = plan.predicted;
+    if (shortfall.where == "device") {
+        return fmt::format("does not fit: {} of {} GiB a GPU, {} GiB short",
+                           gib(predicted.band.expected), gib(predicted.capacity),
+                           gib(shortfall.missing));
+    }
+    return fmt::format("does not fit: {} GiB short of {} memory a node", gib(shortfall.missing),
+                       shortfall.where == "host" ? "host" : "NVMe");
+}
+
+std::string remedies_text(const Shortfall& shortfall) {
+    if (shortfall.remedies.empty()) return "  No setting of this configuration alone helps.\n";
+    return fmt::format("  What helps, cheapest first: {}\n", fmt::join(shortfall.remedies, ", "));
+}
+
+std::string model_line(const PlanRequest& request) {
+    const auto& model = request.model;
+    return fmt::format("{} ({}, {} layers of width {})", model.name, model.family, model.layers,
+                       model.hidden);
+}
+
+std::string hardware_line(const PlanRequest& request) {
+    const auto& hardware = request.hardware;
+    const auto& gpu = hardware.profile;
+    return fmt::format("{} x {} ({} GiB each; node {}: {} GPUs, {:.0f} GiB host memory)",
+                       hardware.gpus, gpu.id, gib(gpu.memory_capacity), gpu.node.id, gpu.node.gpus,
+                       in_gib(gpu.node.host_ram));
+}
+
+std::string run_line(const PlanRequest& request) {
+    const auto& train = request.train;
+    const auto sequences = train.micro_batch * train.accumulation * request.layout.data;
+    return fmt::format("{}; a step is {} sequences of {} = {} tokens", name(train.goal),
+                       with_thousands(sequences), with_thousands(train.sequence),
+                       with_thousands(sequences * train.sequence));
+}
+
+/// Settings that the first lines of a report show already.
+bool is_shown_elsewhere(std::string_view knob) {
+    return knob == "goal" || knob == "sequence" || knob == "tokens";
+}
+
+}  // namespace
+
+std::string verdict_sentence(const Plan& plan) {
+    return std::visit([&](const auto& each) { return sentence(plan, each); }, plan.verdict);
+}
+
+std::string verdict_text(const Plan& plan, const Style& style) {
+    auto line = verdict_sentence(plan);
+    line.front() = line.front() == 'f' ? 'F' : 'D';
+    const auto* shortfall = std::get_if<Shortfall>(&plan.verdict);
+    if (shortfall == nullptr) return style.good(line) + "\n";
+    return style.bad(line) + "\n" + remedies_text(*shortfall);
+}
+
+std::string subject_text(const PlanRequest& request, const Style& style) {
+    Table table({Align::left, Align::left}, 0);
+    table.add({style.heading("Model"), model_line(request)});
+    table.add({style.heading("Hardware"), hardware_line(request)});
+    table.add({style.heading("Run"), run_line(request)});
+    return table.text();
+}
+
+std::string settings_text(const PlanRequest& request, const Style& style) {
+    const PlanRequest plain;
+    Table table({Align::left, Align::left});
+    for (const auto& knob : knobs()) {
+        const auto value = knob.get(request);
+        if (value == knob.get(plain) || is_shown_elsewhere(knob.name)) continue;
+        table.add({fmt::format("--pin {}={}", knob.name, to_string(value)),
+                   style.faint(knob.help)});
+    }
+    if (table.empty()) return style.heading("Configuration") + ": every setting at its default\n";
+    return style.heading("Configuration") + " (settings that differ from their defaults)\n" +
+           table.text();
+}
+
+std::string plan_text(const Plan& plan, const Style& style) {
+    return subject_text(plan.request, style) + "\n" + verdict_text(plan, style) + "\n" +
+           settings_text(plan.request, style) + "\n" + memory_text(plan, style) + "\n" +
+           cost_text(plan, style);
+}
+
+std::string settings_beside(const PlanRequest& request, const PlanRequest& base) {
+    std::string out;
+    for (const auto& row : setting_differences(base, request)) {
+        out += fmt::format("{}{}={}", out.empty() ? "" : " ", row.setting, row.b);
+    }
+    return out;
+}
+
+}  // namespace headroom::cli

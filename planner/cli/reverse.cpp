@@ -1,0 +1,98 @@
+#include "planner/cli/reverse.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "planner/cli/report.h"
+#include "planner/cli/table.h"
+#include "planner/plan/plan_json.h"
+
+namespace headroom::cli {
+namespace {
+
+/// What a question is asked about.
+struct Subject {
+    const SearchRequest& search;
+    const PlanRequest& request;  ///< of the plan found, else of the search
+    const HardwareCatalog& catalog;
+};
+
+ReverseAnswer counted(const char* key, std::int64_t count, const char* what) {
+    if (count == 0) return {key, nullptr, fmt::format("  no {} fits\n", what)};
+    return {key, count, fmt::format("  {} {}\n", with_thousands(count), what)};
+}
+
+ReverseAnswer sequence(const Subject& subject) {
+    return counted("longest_sequence", longest_sequence(subject.request),
+                   "tokens: the longest sequence");
+}
+
+ReverseAnswer micro_batch(const Subject& subject) {
+    return counted("largest_micro_batch", largest_micro_batch(subject.request),
+                   "sequences: the largest micro-batch");
+}
+
+ReverseAnswer gpus(const Subject& subject) {
+    const auto found = fewest_gpus(subject.search);
+    if (found.gpus == 0 || !found.plan) {
+        return {"fewest_gpus", nullptr, "  no number of these GPUs is enough\n"};
+    }
+    return {"fewest_gpus",
+            {{"gpus", found.gpus}, {"plan", to_json(*found.plan)}},
+            fmt::format("  {} x {}: the fewest GPUs; {}\n", found.gpus,
+                        found.plan->request.hardware.profile.id, verdict_sentence(*found.plan))};
+}
+
+ReverseAnswer offers(const Subject& subject) {
+    const auto found = cheapest_gpus(subject.search, subject.catalog);
+    if (found.empty()) return {"cheapest_gpu", nullptr, "  no GPU of the catalogue fits\n"};
+    ReverseAnswer out{.key = "cheapest_gpu", .value = Json::array()};
+    Table table({Align::left, Align::right, Align::right, Align::right, Align::right});
+    table.add({"cheapest first", "GPUs", "$ an hour", "tokens/s", "$ a million tokens"});
+    for (const auto& offer : found) {
+        const auto& cost = offer.plan.predicted.cost;
+        const double hours = 1e6 / cost.tokens_per_second / 3600.0;
+        const double usd = offer.usd_per_hour.count() * hours;
+        out.value.push_back({{"gpu", offer.gpu},
+                             {"gpus", offer.gpus},
+                             {"usd_per_hour", offer.usd_per_hour.count()},
+                             {"usd_per_million_tokens", usd},
+                             {"plan", to_json(offer.plan)}});
+        table.add({offer.gpu, with_thousands(offer.gpus), to_string(offer.usd_per_hour),
+                   rounded(cost.tokens_per_second), fmt::format("{:.4f}", usd)});
+    }
+    out.text = table.text();
+    return out;
+}
+
+struct Question {
+    bool PlanOptions::*asked = nullptr;
+    ReverseAnswer (*answer)(const Subject&) = nullptr;
+};
+constexpr std::array kQuestions{Question{&PlanOptions::longest_sequence, sequence},
+                                Question{&PlanOptions::largest_micro_batch, micro_batch},
+                                Question{&PlanOptions::fewest_gpus, gpus},
+                                Question{&PlanOptions::cheapest_gpu, offers}};
+
+}  // namespace
+
+std::vector<ReverseAnswer> reverse_answers(const PlanOptions& options, const SearchRequest& request,
+                                           const std::optional<Plan>& best,
+                                           const HardwareCatalog& catalog) {
+    const Subject subject{request, best ? best->request : request.base, catalog};
+    std::vector<ReverseAnswer> out;
+    for (const auto& question : kQuestions) {
+        if (options.*question.asked) out.push_back(question.answer(subject));
+    }
+    return out;
+}
+
+std::string reverse_text(const std::vector<ReverseAnswer>& answers, const Style& style) {
+    if (answers.empty()) return {};
+    auto out = style.heading("Limits") + " (everything else as above)\n";
+    for (const auto& answer : answers) out += answer.text;
+    return out;
+}
+
+}  // namespace headroom::cli

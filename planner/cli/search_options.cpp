@@ -1,0 +1,83 @@
+#include "planner/cli/search_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "planner/cli/verbs.h"
+#include "planner/spec/knob.h"
+#include "planner/spec/names.h"
+
+namespace headroom::cli {
+namespace {
+
+constexpr std::int64_t kDefaultSequence = 4096;
+
+/// "cheapest GPU" replaces the GPU; any profile serves as the first one.
+std::string gpu_name(const PlanOptions& options, const Library& library) {
+    if (!options.gpu.empty()) return options.gpu;
+    if (!options.cheapest_gpu) throw UsageError("--gpu is required; headroom hardware lists them");
+    return library.hardware.gpus().front().id;
+}
+
+Json hardware_document(const PlanOptions& options, const Library& library) {
+    Json out{{"gpu", gpu_name(options, library)}, {"gpus", options.gpus}};
+    if (!options.node.empty()) out["node"] = options.node;
+    if (options.usd_per_gpu_hour) out["usd_per_gpu_hour"] = *options.usd_per_gpu_hour;
+    return out;
+}
+
+/// The options as the request document they stand for, so that they are checked as one.
+Json document(const PlanOptions& options, const Library& library) {
+    Json train{{"goal", options.goal}, {"tokens", options.tokens}};
+    if (options.sequence) train["sequence"] = *options.sequence;
+    return {{"model", options.model},
+            {"hardware", hardware_document(options, library)},
+            {"train", train}};
+}
+
+/// Learned positions are a limit; rotary ones are none.
+std::int64_t default_sequence(const ModelSpec& model) {
+    const bool learned = model.position == PositionKind::learned && model.max_positions > 0;
+    return learned ? std::min(kDefaultSequence, model.max_positions) : kDefaultSequence;
+}
+
+/// Sets KNOB=VALUE; returns the knob's name.
+std::string pin(PlanRequest& request, const std::string& text) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) {
+        throw UsageError(fmt::format("--pin {}: must be KNOB=VALUE", text));
+    }
+    const auto& setting = knob(text.substr(0, equals), "--pin");
+    setting.assign(request, parse(setting, std::string_view(text).substr(equals + 1)));
+    return std::string(setting.name);
+}
+
+/// GPUs that no other degree takes are data parallel.
+void fill_data(PlanRequest& request) {
+    auto& layout = request.layout;
+    const auto others = layout.tensor * layout.context * layout.pipeline;
+    if (request.hardware.gpus % others != 0) {
+        throw InputError("/layout", fmt::format("tensor {} x context {} x pipeline {} does not "
+                                                "divide {} GPUs",
+                                                layout.tensor, layout.context, layout.pipeline,
+                                                request.hardware.gpus));
+    }
+    layout.data = request.hardware.gpus / others;
+}
+
+}  // namespace
+
+SearchRequest search_request(const PlanOptions& options, const Library& library) {
+    SearchRequest out{.aim = named<Aim>(options.aim).value_or(Aim::time),
+                      .global_batch = options.global_batch};
+    const Json asked = document(options, library);
+    out.base = request_from_json({asked, ""}, library);
+    if (!options.sequence) out.base.train.sequence = default_sequence(out.base.model);
+    for (const auto& each : options.pins) out.pinned.push_back(pin(out.base, each));
+    if (std::ranges::find(out.pinned, "data") == out.pinned.end()) fill_data(out.base);
+    if (options.budget_usd) out.budget = Usd{*options.budget_usd};
+    return out;
+}
+
+}  // namespace headroom::cli

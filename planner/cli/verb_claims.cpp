@@ -1,0 +1,20 @@
+#include "planner/cli/claims.h"
+#include "planner/cli/profiles.h"
+#include "planner/cli/verbs.h"
+
+namespace headroom::cli {
+
+void declare_claims(CLI::App& app, Options& options) {
+    app.add_flag("--markdown", options.markdown, "as a Markdown table");
+}
+
+Answer answer_claims(const Options& options, const Style& /*style*/) {
+    const bool markdown = options.markdown || options.common.json;
+    const auto text = claims_text(load_library(options.common), markdown);
+    return {.text = text,
+            .brief = text,
+            .document = {{"format", 1}, {"markdown", text}},
+            .saved = options.common.json ? std::nullopt : std::optional(text)};
+}
+
+}  // namespace headroom::cli

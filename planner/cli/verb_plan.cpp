@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include "planner/cli/output.h"
+#include "planner/cli/profiles.h"
+#include "planner/cli/progress.h"
+#include "planner/cli/report.h"
+#include "planner/cli/report_search.h"
+#include "planner/cli/reverse.h"
+#include "planner/cli/search_options.h"
+#include "planner/cli/verbs.h"
+#include "planner/spec/names.h"
+
+namespace headroom::cli {
+namespace {
+
+constexpr double kMostTokens = 1e15;
+
+template <class Enum>
+std::vector<std::string> words_of() {
+    return {kNames<Enum>.begin(), kNames<Enum>.end()};
+}
+
+void declare_subject(CLI::App& app, PlanOptions& plan) {
+    app.add_option("model", plan.model, "preset, config.json, .safetensors, its index, or -")
+        ->required()
+        ->type_name("MODEL");
+    app.add_option("--gpu", plan.gpu, "GPU: profile name, alias or file")->type_name("NAME");
+    app.add_option("--gpus", plan.gpus, "number of GPUs")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    app.add_option("--node", plan.node, "node type in place of the GPU's usual one")
+        ->type_name("NAME");
+    app.add_option("--usd-per-gpu-hour", plan.usd_per_gpu_hour, "your price")
+        ->check(CLI::Range(0.0, 1e6))
+        ->type_name("USD");
+}
+
+void declare_run(CLI::App& app, PlanOptions& plan) {
+    app.add_option("--goal", plan.goal,
+                   "pretrain and finetune train every weight, adapt trains LoRA or QLoRA")
+        ->check(CLI::IsMember(words_of<Goal>()))
+        ->capture_default_str();
+    app.add_option("--sequence", plan.sequence, "tokens a sequence; 4096 or what the model has")
+        ->check(CLI::Range(1, 1 << 27))
+        ->type_name("N");
+    app.add_option("--global-batch", plan.global_batch, "sequences a step; chosen unless given")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+        ->type_name("N");
+    auto* tokens = app.add_option("--tokens", plan.tokens, "tokens of the whole run, as 15e9")
+                       ->check(CLI::Range(0.0, kMostTokens))
+                       ->type_name("N");
+    app.add_option("--budget-usd", plan.budget_usd, "the run must not cost more")
+        ->check(CLI::Range(0.0, 1e15))
+        ->needs(tokens)
+        ->type_name("USD");
+}
+
+void declare_search(CLI::App& app, PlanOptions& plan) {
+    app.add_option("--optimize", plan.aim, "what the best plan has least of")
+        ->check(CLI::IsMember(words_of<Aim>()))
+        ->capture_default_str();
+    app.add_option("--pin", plan.pins, "hold a setting, as zero=3; repeatable")
+        ->type_name("KNOB=VALUE")
+        ->allow_extra_args(false);
+    app.add_flag("--ladder", plan.ladder, "the ladder alone, nothing searched");
+    app.add_flag("--longest-sequence", plan.longest_sequence, "also: the longest one that fits");
+    app.add_flag("--largest-micro-batch", plan.largest_micro_batch,
+                 "also: the largest one that fits");
+    app.add_flag("--fewest-gpus", plan.fewest_gpus, "also: how many of these GPUs are enough");
+    app.add_flag("--cheapest-gpu", plan.cheapest_gpu,
+                 "also: GPUs of the catalogue by price of the run; needs no --gpu");
+}
+
+SearchResult watched_search(const SearchRequest& request, const CommonOptions& common) {
+    SearchWatch watch(shows_progress(common) ? Drawing::on : Drawing::off);
+    auto result = search(request, watch.token(), watch.progress());
+    if (SearchWatch::interrupted()) throw Interrupted();
+    return result;
+}
+
+Answer ladder_answer(const PlanRequest& request, const Style& style) {
+    const auto rungs = ladder(request);
+    const auto first = rungs.first_fit;
+    const auto brief = first ? rungs.rungs[*first].name : std::string("nothing fits");
+    return {.text = subject_text(request, style) + "\n" + ladder_text(rungs, style),
+            .brief = brief + "\n",
+            .document = {{"format", 1}, {"ladder", ladder_json(rungs)}},
+            .exit = first ? Exit::done : Exit::does_not_fit};
+}
+
+/// No GPU was named: the catalogue is asked, nothing else.
+Answer offers_answer(const std::vector<ReverseAnswer>& answers, const Style& style) {
+    Answer out{.text = reverse_text(answers, style), .document = {{"format", 1}}};
+    for (const auto& each : answers) {
+        out.document[each.key] = each.value;
+        if (each.value.is_null()) out.exit = Exit::does_not_fit;
+    }
+    out.brief = out.text;
+    return out;
+}
+
+Answer search_answer(const SearchRequest& request, const SearchResult& result,
+                     const std::vector<ReverseAnswer>& limits, const Style& style) {
+    Answer out{.text = search_text(request, result, style), .document = search_json(result)};
+    if (!limits.empty()) out.text += "\n" + reverse_text(limits, style);
+    for (const auto& each : limits) out.document[each.key] = each.value;
+    if (result.best) {
+        out.brief = verdict_sentence(*result.best) + "\n";
+        out.saved = json_text(to_json(*result.best));
+    } else {
+        out.brief = fmt::format("nothing fits; {}\n", result.nearest);
+        out.saves = false;
+        out.exit = Exit::does_not_fit;
+    }
+    return out;
+}
+
+}  // namespace
+
+void declare_plan(CLI::App& app, Options& options) {
+    declare_subject(app, options.plan);
+    declare_run(app, options.plan);
+    declare_search(app, options.plan);
+}
+
+Answer answer_plan(const Options& options, const Style& style) {
+    const auto& asked = options.plan;
+    const auto library = load_library(options.common);
+    const auto request = search_request(asked, library);
+    if (asked.ladder) return ladder_answer(request.base, style);
+    if (asked.gpu.empty()) {
+        return offers_answer(reverse_answers(asked, request, std::nullopt, library.hardware),
+                             style);
+    }
+    const auto result = watched_search(request, options.common);
+    const auto limits = reverse_answers(asked, request, result.best, library.hardware);
+    return search_answer(request, result, limits, style);
+}
+
+}  // namespace headroom::cli

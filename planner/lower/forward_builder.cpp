@@ -1,0 +1,96 @@
+#include "planner/lower/forward_builder.h"
+
+#include <array>
+
+namespace headroom {
+
+ForwardBuilder::ForwardBuilder(Lowering& lowering)
+    : request_(lowering.request),
+      graph_(lowering.graph),
+      sequence_(lowering.request.train.sequence / lowering.request.layout.context) {}
+
+TensorId ForwardBuilder::parameter(std::string_view part, Shape shape, ParameterKind kind) {
+    Tensor tensor{};
+    tensor.shape = shape;
+    tensor.dtype = train().compute;
+    tensor.label = {part, layer_};
+    tensor.role = Role::parameter;
+    tensor.persistent = true;
+    tensor.needs_gradient = true;
+    tensor.parameter = {.is_parameter = true,
+                        .decay = shape.rank() > 1,
+                        .split = kind.split,
+                        .kv_heads = kind.kv_heads,
+                        .kv_rows = kind.kv_rows,
+                        .unit = kind.unit};
+    return graph_.add(tensor);
+}
+
+TensorId ForwardBuilder::input(std::string_view part, std::int64_t count) {
+    Tensor tensor{};
+    tensor.shape = {count};
+    tensor.dtype = DType::i32;
+    tensor.label = {part, -1};
+    tensor.persistent = true;
+    return graph_.add(tensor);
+}
+
+std::vector<TensorId> ForwardBuilder::emit(Op op, std::initializer_list<TensorId> in,
+                                           std::string_view part) {
+    return emit(std::move(op), std::span<const TensorId>(in.begin(), in.size()), part);
+}
+
+std::vector<TensorId> ForwardBuilder::emit(Op op, std::span<const TensorId> in,
+                                           std::string_view part) {
+    return graph_.emit(std::move(op), in, {part, layer_}, Phase::forward);
+}
+
+TensorId ForwardBuilder::linear(TensorId x, Names names, std::int64_t out, LinearStyle style,
+                                bool bias, ParameterKind kind) {
+    if (style == LinearStyle::column) kind.split = Split::rows;
+    if (style == LinearStyle::row) kind.split = Split::columns;
+    const TensorId weight = parameter(names.weight, {out, graph_[x].shape[1]}, kind);
+    if (!bias) return one(Linear{.style = style}, {x, weight}, names.module);
+    // The bias of a row-parallel layer is added once, to the sum: every rank holds all of it.
+    if (style == LinearStyle::row) kind.split = Split::none;
+    const TensorId offset = parameter(names.bias, {out}, kind);
+    return one(Linear{.style = style}, {x, weight, offset}, names.module);
+}
+
+TensorId ForwardBuilder::norm(TensorId x, std::string_view part, std::int64_t group, Split split,
+                              UnitKind unit) {
+    const std::int64_t width = group > 0 ? group : graph_[x].shape[1];
+    const Norm op{.kind = model().norm, .eps = model().norm_eps, .bias = model().norm_bias,
+                  .group = group};
+    std::vector<TensorId> in{x, parameter(part, {width}, {.split = split, .unit = unit})};
+    if (op.bias) in.push_back(parameter("norm.bias", {width}, {.split = split, .unit = unit}));
+    return emit(op, in, part).front();
+}
+
+TensorId ForwardBuilder::norm(Stream& stream, std::string_view part, UnitKind unit) {
+    if (!stream.pending.valid()) return norm(stream.value, part, 0, Split::none, unit);
+    const std::int64_t width = graph_[stream.value].shape[1];
+    const Norm op{.kind = model().norm, .eps = model().norm_eps, .residual = true,
+                  .branch_scale = model().residual_scale, .bias = model().norm_bias};
+    std::vector<TensorId> in{stream.pending, stream.value,
+                             parameter(part, {width}, {.unit = unit})};
+    if (op.bias) in.push_back(parameter("norm.bias", {width}, {.unit = unit}));
+    const auto out = emit(op, in, part);
+    stream = {.value = out[0]};
+    return out[1];
+}
+
+TensorId ForwardBuilder::settle(Stream& stream) {
+    if (stream.pending.valid()) {
+        const Add add{.scale = model().residual_scale};
+        stream = {.value = one(add, {stream.pending, stream.value}, "residual")};
+    }
+    return stream.value;
+}
+
+TensorId ForwardBuilder::dropout(TensorId x, bool in_place) {
+    if (train().dropout <= 0.0) return x;
+    return one(Dropout{.rate = train().dropout, .in_place = in_place}, {x}, "dropout");
+}
+
+}  // namespace headroom

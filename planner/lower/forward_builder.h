@@ -1,0 +1,98 @@
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "planner/technique/lowering.h"
+
+namespace headroom {
+
+/// A value of the residual stream: `value` plus, if valid, a branch output not yet added to it.
+struct Stream {
+    TensorId value{};
+    TensorId pending{};
+};
+
+/// What a parameter is besides its shape.
+struct ParameterKind {
+    Split split = Split::none;
+    UnitKind unit = UnitKind::dense;
+    std::int64_t kv_heads = 0;
+    std::int64_t kv_rows = 0;
+};
+
+/// Emits forward ops of one rank's micro-step at full width: every split is a later pass.
+class ForwardBuilder {
+public:
+    explicit ForwardBuilder(Lowering& lowering);
+
+    [[nodiscard]] const ModelSpec& model() const { return request_.model; }
+    [[nodiscard]] const TrainSpec& train() const { return request_.train; }
+    [[nodiscard]] StepGraph& graph() { return graph_; }
+    /// Tokens of one sequence and of the micro-batch on this rank.
+    [[nodiscard]] std::int64_t sequence() const { return sequence_; }
+    [[nodiscard]] std::int64_t tokens() const { return sequence_ * train().micro_batch; }
+    void set_layer(std::int64_t layer) { layer_ = static_cast<std::int32_t>(layer); }
+    [[nodiscard]] std::int32_t layer() const { return layer_; }
+
+    TensorId parameter(std::string_view part, Shape shape, ParameterKind kind = {});
+    /// A persistent i32 input (N) of the step.
+    TensorId input(std::string_view part, std::int64_t count);
+
+    std::vector<TensorId> emit(Op op, std::initializer_list<TensorId> in, std::string_view part);
+    std::vector<TensorId> emit(Op op, std::span<const TensorId> in, std::string_view part);
+    TensorId one(Op op, std::initializer_list<TensorId> in, std::string_view part) {
+        return emit(std::move(op), in, part).front();
+    }
+
+    /// Names of a linear layer's tensors: its module, its weight and its bias.
+    struct Names {
+        std::string_view module;
+        std::string_view weight;
+        std::string_view bias;
+    };
+    TensorId linear(TensorId x, Names names, std::int64_t out, LinearStyle style, bool bias,
+                    ParameterKind kind = {});
+    /// Normalises x; with `group` every run of that many columns.
+    TensorId norm(TensorId x, std::string_view part, std::int64_t group = 0,
+                  Split split = Split::none, UnitKind unit = UnitKind::dense);
+    /// Normalises the stream and leaves the sum in it: adds what is pending in the same op.
+    TensorId norm(Stream& stream, std::string_view part, UnitKind unit = UnitKind::dense);
+    /// Adds what is pending.
+    TensorId settle(Stream& stream);
+    TensorId dropout(TensorId x, bool in_place = true);
+
+private:
+    const PlanRequest& request_;
+    StepGraph& graph_;
+    std::int64_t sequence_;
+    std::int32_t layer_ = -1;
+};
+
+/// The head's matrix and where the embedding table is, for tied models.
+struct Outer {
+    TensorId table{};
+};
+
+/// attention(x): self-attention, or cross-attention over `memory`. -> branch output.
+TensorId attention_block(ForwardBuilder& build, TensorId x, TensorId memory, bool causal,
+                         TensorId relative_bias);
+/// Dense feed-forward block of `width`. -> branch output.
+TensorId ffn_block(ForwardBuilder& build, TensorId x);
+/// Mixture-of-experts block. -> branch output.
+TensorId moe_block(ForwardBuilder& build, TensorId x);
+/// Head and loss.
+void head_block(ForwardBuilder& build, Stream& stream, Outer& outer);
+/// Token (and position, and type) embeddings. -> (N, hidden)
+TensorId embedding_block(ForwardBuilder& build, Outer& outer);
+/// One layer of a decoder-only or encoder-only stack.
+void layer_block(ForwardBuilder& build, Stream& stream, bool moe, bool causal,
+                 TensorId relative_bias);
+
+/// The forward pass of a stage into lowering.graph.
+void emit_forward(Lowering& lowering);
+
+}  // namespace headroom

@@ -1,0 +1,150 @@
+#include "planner/plan/phases.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "planner/step/op/optimizer.h"
+#include "planner/technique/states.h"
+
+namespace headroom {
+namespace {
+
+/// Sizes of a whole checkpoint and of what one rank stages at a time.
+struct CheckpointSizes {
+    std::int64_t parameters = 0;
+    std::int64_t trainable = 0;
+    Bytes weights{};        ///< of all parameters, as the step holds them
+    Bytes states{};         ///< master and optimizer states of the trainable ones
+    Bytes largest_unit{};   ///< weights, master and states of the largest unit's shard on a rank
+};
+
+/// The unsplit model's units, from a short lowering of the whole model.
+CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
+    PlanRequest plain = request;
+    plain.layout = {};
+    plain.offload = {};
+    plain.recompute = {};
+    plain.train.micro_batch = 1;
+    Lowering lowering{.request = plain, .stage = stage_of(plain, 0)};
+    for (const auto& pass : passes()) {
+        if (pass.applies(plain)) pass.run(lowering);
+        if (pass.name == "states") break;
+    }
+    CheckpointSizes sizes;
+    for (const auto& unit : lowering.units) {
+        const Tensor& flat = lowering.graph[unit.weights];
+        Bytes held = bytes(flat);
+        sizes.weights += held;
+        for (const auto id : unit.parameters) {
+            const bool counts = flat.dtype != DType::u8 && !lowering.graph[id].label.part.starts_with("quant.");
+            if (counts) sizes.parameters += numel(lowering.graph[id].shape);
+            if (counts && unit.trainable) sizes.trainable += numel(lowering.graph[id].shape);
+        }
+        if (unit.trainable) {
+            Bytes states{};
+            if (flat.dtype != DType::f32 && request.train.master) states += Bytes{4 * unit.elements};
+            for (const auto& state : optimizer_states(request.train.optimizer, unit.elements,
+                                                      unit.factored)) {
+                states += Bytes{bytes_of(state.elements, state.dtype)};
+            }
+            sizes.states += states;
+            held += states;
+        }
+        sizes.largest_unit = std::max(sizes.largest_unit, held);
+    }
+    return sizes;
+}
+
+}  // namespace
+
+void fill_phases(const PlanRequest& request, Prediction& predicted) {
+    const CheckpointSizes sizes = checkpoint_sizes(request);
+    predicted.parameters = sizes.parameters;
+    predicted.trainable = sizes.trainable;
+    const RankMemory& worst = predicted.worst_rank();
+    const std::int64_t ranks = ranks_of_node(request);
+    const Bytes context = request.hardware.profile.context;
+    predicted.phases.push_back(
+        {"load", worst.device[Role::parameter] + context, sizes.largest_unit * ranks, Bytes{},
+         sizes.weights, "each rank reads the tensors of its own shard, one layer at a time"});
+    predicted.phases.push_back({"step", worst.device.total(), predicted.host_node,
+                                predicted.nvme_node, Bytes{}, "the peak of the training step"});
+    const bool adapter = request.adapter.kind != AdapterKind::none;
+    const Bytes written = adapter ? sizes.states + Bytes{2 * sizes.trainable}
+                                  : sizes.weights + sizes.states;
+    Bytes resident = context + worst.device[Role::parameter] + worst.device[Role::master] +
+                     worst.device[Role::optimizer];
+    predicted.phases.push_back(
+        {"save", resident, predicted.host_node + sizes.largest_unit * ranks, predicted.nvme_node,
+         written, "every rank writes its own shard, one layer staged in host memory at a time"});
+}
+
+namespace {
+
+struct Remedy {
+    const char* text;
+    std::function<bool(PlanRequest&)> apply;  ///< false: it is set already or cannot apply
+};
+
+bool set_mode(PlanRequest& r, RecomputeMode mode) {
+    if (r.recompute.mode == mode || r.recompute.mode == RecomputeMode::layer) return false;
+    r.recompute.mode = mode;
+    return true;
+}
+
+bool set_zero(PlanRequest& r, int stage) {
+    const bool many = r.layout.replicas() > 1;
+    const bool piped = r.layout.pipeline > 1 && stage > 1;
+    if (!many || piped || r.layout.zero >= stage) return false;
+    r.layout.zero = stage;
+    return true;
+}
+
+bool set_adapter(PlanRequest& r, AdapterKind kind) {
+    if (r.train.goal != Goal::adapt || r.adapter.kind == kind) return false;
+    r.adapter.kind = kind;
+    return true;
+}
+
+bool offload_optimizer(PlanRequest& r, Tier tier) {
+    const bool usable = r.train.optimizer == OptimizerKind::adamw && r.offload.optimizer < tier;
+    if (usable) r.offload.optimizer = tier;
+    return usable;
+}
+
+/// The article's order: cheap in time first.
+const std::vector<Remedy>& remedy_order() {
+    static const std::vector<Remedy> kOrder{
+        {"recompute=selective", [](auto& r) { return set_mode(r, RecomputeMode::selective); }},
+        {"zero=1", [](auto& r) { return set_zero(r, 1); }},
+        {"zero=2", [](auto& r) { return set_zero(r, 2); }},
+        {"recompute=layer", [](auto& r) { return set_mode(r, RecomputeMode::layer); }},
+        {"zero=3", [](auto& r) { return set_zero(r, 3); }},
+        {"adapter=lora", [](auto& r) { return set_adapter(r, AdapterKind::lora); }},
+        {"adapter=qlora", [](auto& r) { return set_adapter(r, AdapterKind::qlora); }},
+        {"offload_optimizer=cpu", [](auto& r) { return offload_optimizer(r, Tier::cpu); }},
+        {"offload_optimizer=nvme", [](auto& r) { return offload_optimizer(r, Tier::nvme); }},
+    };
+    return kOrder;
+}
+
+}  // namespace
+
+std::vector<std::string> remedies(const PlanRequest& request) {
+    std::vector<std::string> single;
+    for (const auto& remedy : remedy_order()) {
+        PlanRequest changed = request;
+        if (remedy.apply(changed) && estimate(changed).fits) single.emplace_back(remedy.text);
+    }
+    if (!single.empty()) return single;
+    std::vector<std::string> chain;
+    PlanRequest changed = request;
+    for (const auto& remedy : remedy_order()) {
+        if (!remedy.apply(changed)) continue;
+        chain.emplace_back(remedy.text);
+        if (estimate(changed).fits) return chain;
+    }
+    return {};
+}
+
+}  // namespace headroom

@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <cmath>
+
+#include "planner/cost/pipeline.h"
+#include "planner/cost/price.h"
+#include "planner/plan/phases.h"
+#include "planner/plan/plan.h"
+#include "planner/plan/uncertainty.h"
+#include "planner/step/dump.h"
+#include "planner/step/memory_plan.h"
+
+namespace headroom {
+namespace {
+
+/// The profiles of the distinct stages, from whole graphs.
+std::vector<StageProfile> whole_profiles(const PlanRequest& request,
+                                         const DistinctStages& distinct) {
+    const TimeModel model(request.hardware.profile, request.layout);
+    std::vector<StageProfile> profiles;
+    for (const auto& stage : distinct.stages) {
+        profiles.push_back(profile_stage(request, stage, model));
+    }
+    return profiles;
+}
+
+RankMemory rank_memory(const PlanRequest& request, const StageNeed& need, const Stage& stage,
+                       const StageProfile& profile) {
+    const OutsideMemory outside = outside_memory(request);
+    RankMemory rank{.stage = need.stage,
+                    .layers = stage.layers(),
+                    .in_flight = need.in_flight,
+                    .device = {.by_role = need.device, .reserved = outside.context},
+                    .host = need.host,
+                    .nvme = need.nvme,
+                    .peak_op = profile.peak_op,
+                    .peak_phase = profile.peak_phase,
+                    .peak_layer = profile.peak_layer};
+    if (request.model.stack == Stack::encoder_decoder) rank.layers = request.model.layers;
+    rank.device.by_role[static_cast<std::size_t>(Role::communication)] += outside.communicators;
+    return rank;
+}
+
+/// Model FLOPs of one step of the whole machine: the mathematics does not depend on the layout.
+Flops model_flops(const PlanRequest& request) {
+    PlanRequest plain = request;
+    plain.layout = {};
+    plain.recompute = {};
+    plain.offload = {};
+    plain.train.accumulation = 1;
+    plain.train.attention = AttentionImpl::flash;
+    const TimeModel model(plain.hardware.profile, plain.layout);
+    const StageProfile profile = extended_profile(plain, stage_of(plain, 0), model);
+    return profile.cost.total_work().model *
+           static_cast<double>(request.train.accumulation * request.layout.data);
+}
+
+Flops executed_flops(const PlanRequest& request, const DistinctStages& distinct,
+                     std::span<const StageProfile> profiles) {
+    Flops sum{};
+    for (const auto index : distinct.of) sum += profiles[index].cost.total_work().matrix;
+    return sum * static_cast<double>(request.layout.world() / request.layout.pipeline);
+}
+
+/// Device arena of the worst rank: gaps between tensors, the digest and op count of its step.
+void describe_worst(const PlanRequest& request, const Stage& stage, Prediction& predicted) {
+    const Lowering lowering = lower(request, stage, false);
+    const MemoryPlan arena =
+        memory_plan(lowering.graph, lifetimes(lowering.graph), Place::device);
+    predicted.stages[predicted.worst].device.reserved += arena.arena - arena.lower_bound;
+    predicted.digest = digest(lowering.graph);
+    predicted.ops = static_cast<std::int64_t>(lowering.graph.ops.size());
+}
+
+void fill_cost(const PlanRequest& request, const DistinctStages& distinct,
+               std::span<const StageProfile> profiles, const Estimate& whole,
+               Prediction& predicted) {
+    const StepCost& slow = profiles[distinct.of[whole.worst]].cost;
+    CostBreakdown& cost = predicted.cost;
+    cost.step = whole.step;
+    cost.bubble = whole.bubble;
+    cost.compute = slow.classes.compute;
+    cost.exposed_communication = slow.classes.exposed_communication;
+    cost.transfer = slow.classes.exposed_transfer;
+    cost.optimizer = slow.classes.optimizer;
+    cost.model_flops = model_flops(request);
+    cost.hardware_flops = executed_flops(request, distinct, profiles);
+    const auto& train = request.train;
+    const std::int64_t tokens =
+        train.micro_batch * train.sequence * train.accumulation * request.layout.data;
+    const StepAmounts step{.time = cost.step,
+                           .tokens = tokens,
+                           .model = cost.model_flops,
+                           .executed = cost.hardware_flops,
+                           .gpus = request.layout.world(),
+                           .compute = train.compute};
+    const Rates rate = rates(step, request.hardware.profile);
+    cost.tokens_per_second = rate.tokens_per_second;
+    cost.mfu = rate.mfu;
+    cost.hfu = rate.hfu;
+    // Without a run length the money figures are those of one step.
+    const RunCost run = run_cost(step, train.tokens > 0 ? train.tokens : tokens,
+                                 request.hardware.profile, request.hardware.usd_per_gpu_hour);
+    cost.steps = train.tokens > 0 ? run.steps : 0;
+    cost.gpu_hours = run.gpu_hours;
+    cost.usd = run.usd;
+    cost.energy_kwh = run.energy_kwh;
+    cost.price = default_price(request.hardware.profile);
+    if (request.hardware.usd_per_gpu_hour) {
+        cost.price = {.per_gpu_hour = *request.hardware.usd_per_gpu_hour, .provider = "request"};
+    }
+    cost.notes = {run.price_source, run.energy_source};
+}
+
+void fill_traffic(const StepCost& cost, Prediction& predicted) {
+    for (std::size_t kind = 0; kind < cost.traffic.size(); ++kind) {
+        for (std::size_t axis = 0; axis < cost.traffic[kind].size(); ++axis) {
+            const Traffic& traffic = cost.traffic[kind][axis];
+            if (traffic.count == 0) continue;
+            predicted.traffic.push_back({std::string(kCollectiveNames[kind]),
+                                         std::string(kAxisNames[axis]), traffic.sent,
+                                         traffic.count, traffic.time});
+        }
+    }
+}
+
+Verdict judge(const Prediction& predicted) {
+    if (predicted.band.expected > predicted.capacity) {
+        return Shortfall{.missing = predicted.band.expected - predicted.capacity,
+                         .where = "device"};
+    }
+    if (predicted.host_node > predicted.host_capacity) {
+        return Shortfall{.missing = predicted.host_node - predicted.host_capacity,
+                         .where = "host"};
+    }
+    if (predicted.nvme_node > predicted.nvme_capacity) {
+        return Shortfall{.missing = predicted.nvme_node - predicted.nvme_capacity,
+                         .where = "nvme"};
+    }
+    return Fits{.headroom = predicted.capacity - predicted.band.expected,
+                .tight = predicted.band.high > predicted.capacity};
+}
+
+}  // namespace
+
+Plan predict(const PlanRequest& request) {
+    validate(request);
+    const DistinctStages distinct = distinct_stages(request);
+    const auto profiles = whole_profiles(request, distinct);
+    const Estimate whole = combine(request, distinct, profiles);
+    Plan plan{.request = request};
+    Prediction& predicted = plan.predicted;
+    predicted.worst = whole.worst;
+    for (const auto& need : whole.stages) {
+        const std::size_t index = distinct.of[static_cast<std::size_t>(need.stage)];
+        predicted.stages.push_back(
+            rank_memory(request, need, distinct.stages[index], profiles[index]));
+    }
+    describe_worst(request, stage_of(request, static_cast<std::int64_t>(whole.worst)), predicted);
+    predicted.band = memory_band(request, whole, predicted.worst_rank());
+    predicted.capacity = request.hardware.profile.memory_capacity;
+    predicted.host_node = whole.host_node;
+    predicted.host_capacity = request.hardware.profile.node.host_ram;
+    predicted.nvme_node = whole.nvme_node;
+    predicted.nvme_capacity = request.hardware.profile.node.nvme_capacity;
+    fill_cost(request, distinct, profiles, whole, predicted);
+    const StepBand time = step_band(request, distinct);
+    predicted.cost.step_low = time.low;
+    predicted.cost.step_high = time.high;
+    fill_traffic(profiles[distinct.of[whole.worst]].cost, predicted);
+    fill_phases(request, predicted);
+    plan.verdict = judge(predicted);
+    if (auto* shortfall = std::get_if<Shortfall>(&plan.verdict)) {
+        shortfall->remedies = remedies(request);
+    }
+    return plan;
+}
+
+}  // namespace headroom

@@ -1,0 +1,75 @@
+#include "planner/plan/uncertainty.h"
+
+#include <algorithm>
+
+namespace headroom {
+namespace {
+
+/// How much fuller than the mean the fullest rank of a dropless router is taken to be at the high
+/// end. An assumption: routers under a load-balance loss are reported within a few tens of percent.
+constexpr double kHighImbalance = 1.3;
+
+/// Achievable fractions at the two ends of the time band, relative to the profile's. Assumptions
+/// until a profile is calibrated: kernels and links of well-tuned runs beat the profile by a few
+/// percent, untuned ones stay a fifth below and their collectives a third.
+struct FractionEnds {
+    double kernels;
+    double links;
+};
+constexpr FractionEnds kOptimistic{1.08, 1.08};
+constexpr FractionEnds kPessimistic{0.80, 0.67};
+
+Seconds step_with(const PlanRequest& request, const DistinctStages& distinct, FractionEnds ends) {
+    PlanRequest scaled = request;
+    auto& gpu = scaled.hardware.profile;
+    const auto scale = [](double& fraction, double by) { fraction = std::min(1.0, fraction * by); };
+    scale(gpu.gemm_fraction, ends.kernels);
+    scale(gpu.attention_fraction, ends.kernels);
+    scale(gpu.memory_fraction, ends.kernels);
+    scale(gpu.link_fraction, ends.links);
+    scale(gpu.pcie_fraction, ends.links);
+    const TimeModel model(gpu, scaled.layout);
+    std::vector<StageProfile> profiles;
+    for (const auto& stage : distinct.stages) {
+        profiles.push_back(extended_profile(scaled, stage, model));
+    }
+    return combine(scaled, distinct, profiles).step;
+}
+
+}  // namespace
+
+MemoryBand memory_band(const PlanRequest& request, const Estimate& whole, const RankMemory& rank) {
+    MemoryBand band;
+    band.expected = rank.device.total();
+    band.low = band.high = band.expected;
+    const auto add = [&](Uncertainty part) {
+        band.low -= part.expected - part.low;
+        band.high += part.high - part.expected;
+        band.parts.push_back(std::move(part));
+    };
+    const auto& gpu = request.hardware.profile;
+    add({"context", gpu.context_low, gpu.context, gpu.context_high,
+         "driver context and loaded kernels differ by driver and library versions"});
+    if (const std::int64_t groups = communicators(request.layout); groups > 0) {
+        const CommunicatorBytes each;
+        add({"communicators", each.low * groups, each.expected * groups, each.high * groups,
+             "channels that NCCL opens for each process group depend on the topology"});
+    }
+    const bool dropless = request.model.moe && request.train.capacity_factor <= 0.0 &&
+                          request.model.moe->capacity_factor <= 0.0;
+    if (dropless && request.layout.expert > 1) {
+        PlanRequest uneven = request;
+        uneven.train.moe_imbalance *= kHighImbalance;
+        const Estimate high = estimate(uneven);
+        const Bytes more = std::max(high.device - whole.device, Bytes{});
+        add({"routing", Bytes{}, Bytes{}, more,
+             "a dropless router can send one rank more tokens than the mean"});
+    }
+    return band;
+}
+
+StepBand step_band(const PlanRequest& request, const DistinctStages& distinct) {
+    return {step_with(request, distinct, kOptimistic), step_with(request, distinct, kPessimistic)};
+}
+
+}  // namespace headroom

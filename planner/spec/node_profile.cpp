@@ -1,0 +1,78 @@
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "planner/spec/hardware_profile.h"
+#include "planner/spec/profile_text.h"
+#include "planner/spec/unit_field.h"
+
+namespace headroom {
+namespace {
+
+using Node = NodeProfile;
+using Field = UnitField<Node>;
+
+template <auto Member>
+constexpr Field field(std::string_view key, double scale, double low, double high) {
+    return {"",  key,  Presence::required,        scale,
+            low, high, &get_member<Member, Node>, &set_member<Member, Node>};
+}
+
+constexpr double kGb = 1e9;
+constexpr std::array kFields{
+    field<&Node::gpus>("gpus", 1.0, 1, 1024),
+    field<&Node::host_ram>("host_ram_gib", double{kGiB}, 1, 1e6),
+    field<&Node::nvme_capacity>("nvme_capacity_tb", 1e12, 0, 1e4),
+    field<&Node::nvme_read>("nvme_read_gb_s", kGb, 0, 1e4),
+    field<&Node::nvme_write>("nvme_write_gb_s", kGb, 0, 1e4),
+    field<&Node::network>("network_gb_s", kGb, 0.01, 1e5),
+    field<&Node::nvlink_domain>("nvlink_domain", 1.0, 0, 1e5),
+    field<&Node::power_kw>("power_kw", 1.0, 0, 1000),
+};
+constexpr std::span<const Field> kAll{kFields};
+
+void check_counts_and_drives(const JsonCursor& json) {
+    static_cast<void>(json.at("gpus").integer(1, 1024));
+    static_cast<void>(json.at("nvlink_domain").integer(0, 100'000));
+    const bool drives = json.at("nvme_capacity_tb").number(0, 1e4) > 0.0;
+    for (const auto* key : {"nvme_read_gb_s", "nvme_write_gb_s"}) {
+        const auto rate = json.at(key);
+        if (drives != (rate.number(0, 1e4) > 0.0)) {
+            rate.fail("must be above 0 exactly when nvme_capacity_tb is");
+        }
+    }
+}
+
+}  // namespace
+
+Json to_json(const NodeProfile& node) {
+    Json json{{"id", node.id},
+              {"gpu", node.gpu},
+              {"confidence", node.confidence},
+              {"notes", node.notes},
+              {"sources", node.sources}};
+    write_fields(node, kAll, json);
+    return json;
+}
+
+NodeProfile node_profile_from_json(const JsonCursor& json) {
+    const auto numbers = keys_of(kAll, "");
+    auto known = numbers;
+    known.insert(known.end(), {"id", "gpu", "confidence", "notes", "sources"});
+    json.only(known);
+
+    NodeProfile node;
+    node.id = id_from_json(json.at("id"));
+    node.gpu = json.string_or("gpu", "");
+    node.confidence = json.string_or("confidence", "");
+    node.notes = json.string_or("notes", "");
+    read_fields(node, kAll, json);
+    check_counts_and_drives(json);
+    if (const auto sources = json.find("sources")) {
+        node.sources = sources_from_json(*sources, numbers);
+    }
+    return node;
+}
+
+}  // namespace headroom

@@ -1,0 +1,59 @@
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "planner/spec/adapter_targets.h"
+#include "planner/spec/names.h"
+#include "planner/spec/request_checks.h"
+
+namespace headroom {
+
+void check_zero(const RequestCheck& check) {
+    const auto& layout = check.request.layout;
+    check.require(layout.zero > 0 || layout.shard == 0, "shard",
+                  "is {}, but zero is 0: nothing is sharded", layout.shard);
+    check.require(layout.shard == 0 || layout.replicas() % layout.shard == 0, "shard",
+                  "{} does not divide data {} x context {}", layout.shard, layout.data,
+                  layout.context);
+    check.require(layout.zero < 2 || layout.pipeline == 1, "zero",
+                  "is {}, but gradients and parameters cannot be sharded while several "
+                  "micro-batches of pipeline {} are in flight; use zero 1",
+                  layout.zero, layout.pipeline);
+}
+
+void check_recompute(const RequestCheck& check) {
+    const auto& recompute = check.request.recompute;
+    check.require(recompute.mode != RecomputeMode::selective || recompute.ops.norm ||
+                      recompute.ops.activation || recompute.ops.attention,
+                  "recompute_ops", "is empty, mode selective needs at least one of {}",
+                  fmt::join(knob("recompute_ops").choices, ", "));
+}
+
+void check_offload(const RequestCheck& check) {
+    const auto& offload = check.request.offload;
+    const auto& layout = check.request.layout;
+    const auto optimizer = check.request.train.optimizer;
+    // An update on the host is the fused CPU Adam; nobody ships the other rules for it.
+    check.require(offload.optimizer == Tier::device || optimizer == OptimizerKind::adamw,
+                  "offload_optimizer",
+                  "is {}, but the update on the host exists for adamw only, not for {}",
+                  name(offload.optimizer), name(optimizer));
+    check.require(
+        offload.parameters == Tier::device || layout.zero == 3 || layout.world() == 1,
+        "offload_parameters",
+        "is {}, but with zero {} all {} ranks hold every parameter; use zero 3 or one GPU",
+        name(offload.parameters), layout.zero, layout.world());
+}
+
+void check_adapter(const RequestCheck& check) {
+    const auto& adapter = check.request.adapter;
+    if (adapter.kind == AdapterKind::none) return;
+    const auto known = adapter_targets(check.request.model);
+    for (const auto& target : adapter.targets) {
+        check.require(std::ranges::find(known, target) != known.end(), "lora_targets",
+                      "{} matches no layer of \"{}\"; it has {}", quoted(Json(target)),
+                      check.request.model.name, fmt::join(known, ", "));
+    }
+}
+
+}  // namespace headroom

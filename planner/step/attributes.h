@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string_view>
+#include <tuple>
+#include <variant>
+
+#include "planner/step/op.h"
+
+namespace headroom {
+
+template <class T>
+concept HasFields = requires {
+    T::fields();
+};
+
+/// Calls visit(name, value) for every attribute of an op, those of nested structs included.
+template <class T, class Visit>
+void for_each_attribute(const T& value, const Visit& visit);
+
+template <class T, class Visit>
+void visit_attribute(std::string_view name, const T& value, const Visit& visit) {
+    if constexpr (HasFields<T>) {
+        for_each_attribute(value, visit);
+    } else {
+        visit(name, value);
+    }
+}
+
+template <class T, class Visit>
+void for_each_attribute(const T& value, const Visit& visit) {
+    std::apply(
+        [&](const auto&... field) {
+            (visit_attribute(field.name, value.*(field.member), visit), ...);
+        },
+        T::fields());
+}
+
+template <class Visit>
+void for_each_attribute(const Op& op, const Visit& visit) {
+    std::visit([&](const auto& value) { for_each_attribute(value, visit); }, op);
+}
+
+}  // namespace headroom

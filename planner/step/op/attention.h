@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+
+#include "planner/step/op/fields.h"
+#include "planner/spec/model_spec.h"
+
+namespace headroom {
+
+/// Score geometry shared by the fused and the eager attention.
+struct AttentionShape {
+    std::int64_t batch = 1;
+    std::int64_t head_dim = 0;  ///< of q and k
+    std::int64_t value_dim = 0;
+    bool causal = true;
+    std::int64_t window = 0;       ///< 0: none
+    double softcap = 0.0;
+    bool alibi = false;
+    bool operator==(const AttentionShape&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"batch", &AttentionShape::batch},
+                          Field{"head_dim", &AttentionShape::head_dim},
+                          Field{"value_dim", &AttentionShape::value_dim},
+                          Field{"causal", &AttentionShape::causal},
+                          Field{"window", &AttentionShape::window},
+                          Field{"softcap", &AttentionShape::softcap},
+                          Field{"alibi", &AttentionShape::alibi}};
+    }
+};
+
+/// Query-key pairs that one sequence's mask keeps, summed over its queries: q * k / 2 when causal
+/// (the field's convention), less beyond a window.
+double attended_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys);
+
+/// Fused attention: (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias (buckets, H)] [, sinks (H)])
+/// -> out (B*Tq, H*Dv), lse (B*Tq, H) f32. Scores are never stored.
+struct Attention {
+    static constexpr std::string_view name = "attention";
+    AttentionShape shape{};
+    bool relative_bias = false;
+    bool sinks = false;
+    bool operator==(const Attention&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"shape", &Attention::shape},
+                          Field{"relative_bias", &Attention::relative_bias},
+                          Field{"sinks", &Attention::sinks}};
+    }
+
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+    void backward(Tape& tape, const OpNode& node) const;
+};
+
+/// (q, k, v, out, lse, dout [, bias][, sinks]) -> (dq, dk, dv, delta (N, H) f32, dq sums (N, H*D) f32
+/// [, dbias][, dsinks]); the two f32 tensors are scratch.
+struct AttentionGrad {
+    static constexpr std::string_view name = "attention_grad";
+    AttentionShape shape{};
+    bool relative_bias = false;
+    bool sinks = false;
+    Accumulation accumulation = Accumulation::overwrite;
+    bool operator==(const AttentionGrad&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"shape", &AttentionGrad::shape},
+                          Field{"relative_bias", &AttentionGrad::relative_bias},
+                          Field{"sinks", &AttentionGrad::sinks},
+                          Field{"accumulation", &AttentionGrad::accumulation}};
+    }
+
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
+}  // namespace headroom

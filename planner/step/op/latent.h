@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+
+#include "planner/step/op/fields.h"
+#include "planner/spec/model_spec.h"
+
+namespace headroom {
+
+/// Latent attention's keys and values: (kv (N, heads * (nope + v)), k_rope (N, rope)) ->
+/// (k (N, heads * (nope + rope)), v (N, heads * v)); k_rope is shared by the heads.
+struct LatentKv {
+    static constexpr std::string_view name = "latent_kv";
+    std::int64_t nope = 0;
+    std::int64_t v_dim = 0;
+    bool operator==(const LatentKv&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"nope", &LatentKv::nope}, Field{"v_dim", &LatentKv::v_dim}};
+    }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+    void backward(Tape& tape, const OpNode& node) const;
+};
+
+/// (dk, dv) -> (dkv, dk_rope (N, rope), summed over heads).
+struct LatentKvGrad {
+    static constexpr std::string_view name = "latent_kv_grad";
+    std::int64_t nope = 0;
+    std::int64_t rope = 0;
+    std::int64_t v_dim = 0;
+    bool operator==(const LatentKvGrad&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"nope", &LatentKvGrad::nope}, Field{"rope", &LatentKvGrad::rope},
+                          Field{"v_dim", &LatentKvGrad::v_dim}};
+    }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
+}  // namespace headroom

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+
+#include "planner/step/op/fields.h"
+#include "planner/spec/model_spec.h"
+
+namespace headroom {
+
+/// (logits (N, V), targets (N) i32) -> (loss (N) f32, lse (N) f32).
+struct CrossEntropy {
+    static constexpr std::string_view name = "cross_entropy";
+    bool in_place = true;  ///< the gradient is written over the logits
+    double scale = 1.0;    ///< on the logits
+    double softcap = 0.0;
+    std::int64_t shards = 1;  ///< vocabulary shards; max and sum cross the tensor group
+    bool operator==(const CrossEntropy&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"in_place", &CrossEntropy::in_place},
+                          Field{"scale", &CrossEntropy::scale},
+                          Field{"softcap", &CrossEntropy::softcap},
+                          Field{"shards", &CrossEntropy::shards}};
+    }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+    void backward(Tape& tape, const OpNode& node) const;
+};
+
+/// (logits, targets, lse) -> dlogits, over the logits when `in_place`.
+struct CrossEntropyGrad {
+    static constexpr std::string_view name = "cross_entropy_grad";
+    bool in_place = true;
+    double scale = 1.0;
+    double softcap = 0.0;
+    bool operator==(const CrossEntropyGrad&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"in_place", &CrossEntropyGrad::in_place},
+                          Field{"scale", &CrossEntropyGrad::scale},
+                          Field{"softcap", &CrossEntropyGrad::softcap}};
+    }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
+/// Head, cross-entropy and both gradients of the head, a chunk of tokens at a time:
+/// (x (N, C), W (V, C), targets (N) [, dW]) -> (loss (N) f32, dx (N, C), logits chunk [, dW]).
+/// The gradient with respect to x is complete when the op ends, so nothing of size V is kept.
+struct HeadLoss {
+    static constexpr std::string_view name = "head_loss";
+    std::int64_t chunk = 4096;  ///< tokens
+    double scale = 1.0;
+    double softcap = 0.0;
+    bool input_gradient = true;
+    bool weight_gradient = true;
+    std::int64_t shards = 1;
+    Accumulation accumulation = Accumulation::overwrite;
+    bool operator==(const HeadLoss&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"chunk", &HeadLoss::chunk},
+                          Field{"scale", &HeadLoss::scale},
+                          Field{"softcap", &HeadLoss::softcap},
+                          Field{"input_gradient", &HeadLoss::input_gradient},
+                          Field{"weight_gradient", &HeadLoss::weight_gradient},
+                          Field{"shards", &HeadLoss::shards},
+                          Field{"accumulation", &HeadLoss::accumulation}};
+    }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+    void backward(Tape& tape, const OpNode& node) const;
+};
+
+}  // namespace headroom

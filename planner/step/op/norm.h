@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+
+#include "planner/step/op/fields.h"
+#include "planner/spec/model_spec.h"
+
+namespace headroom {
+
+/// y (N, C) = norm(x) * gamma [+ beta]. With `residual`, inputs (x, r, gamma [, beta]) and outputs
+/// (sum = branch_scale * x + r, y, stats ...); without, inputs (x, gamma [, beta]) and outputs
+/// (y, stats ...). stats: rstd (N) and, for layer norm, mean (N), both f32, kept for backward.
+/// With `group` > 0 every run of `group` columns is normalised on its own (q and k heads).
+struct Norm {
+    static constexpr std::string_view name = "norm";
+    NormKind kind = NormKind::rms;
+    double eps = 1e-6;
+    bool residual = false;
+    double branch_scale = 1.0;
+    bool bias = false;
+    std::int64_t group = 0;
+    /// Ranks that a row is spread over (one norm over all heads): its sum of squares, 4 bytes a row,
+    /// crosses the tensor group inside the op.
+    std::int64_t shards = 1;
+    bool operator==(const Norm&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"kind", &Norm::kind},
+                          Field{"eps", &Norm::eps},
+                          Field{"residual", &Norm::residual},
+                          Field{"branch_scale", &Norm::branch_scale},
+                          Field{"bias", &Norm::bias},
+                          Field{"group", &Norm::group},
+                          Field{"shards", &Norm::shards}};
+    }
+
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+    void backward(Tape& tape, const OpNode& node) const;
+};
+
+/// (dy, x, gamma, stats ... [, dsum]) -> (dx, dgamma partials [, dgamma, dbeta]). dx is written over
+/// dsum (the gradient that reaches the residual stream from above, added here), else over dy if
+/// nothing else reads that.
+struct NormGrad {
+    static constexpr std::string_view name = "norm_grad";
+    NormKind kind = NormKind::rms;
+    bool bias = false;
+    bool with_sum = false;
+    bool in_place = true;
+    bool parameters = true;  ///< false: gamma is frozen
+    double branch_scale = 1.0;
+    std::int64_t group = 0;
+    Accumulation accumulation = Accumulation::overwrite;
+    bool operator==(const NormGrad&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"kind", &NormGrad::kind},
+                          Field{"bias", &NormGrad::bias},
+                          Field{"with_sum", &NormGrad::with_sum},
+                          Field{"in_place", &NormGrad::in_place},
+                          Field{"parameters", &NormGrad::parameters},
+                          Field{"branch_scale", &NormGrad::branch_scale},
+                          Field{"group", &NormGrad::group},
+                          Field{"accumulation", &NormGrad::accumulation}};
+    }
+
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
+/// Rows of per-block partial sums that the gamma gradient is reduced from, in a fixed order.
+inline constexpr std::int64_t kNormPartials = 64;
+
+}  // namespace headroom

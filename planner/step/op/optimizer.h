@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "planner/step/op/fields.h"
+#include "planner/spec/plan_request.h"
+
+namespace headroom {
+
+/// Sum of squares and the overflow flag of a gradient unit, added to (2) f32: (gradient, sums) ->
+/// sums. The sums cross the ranks that hold other parts of the model.
+struct GradNorm {
+    static constexpr std::string_view name = "grad_norm";
+    Place place = Place::device;  ///< where the gradient lies and the pass runs
+    bool operator==(const GradNorm&) const = default;
+    static constexpr auto fields() { return std::tuple{Field{"place", &GradNorm::place}}; }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
+/// One fused optimizer pass over a unit, everything in place: (weights, gradient, sums [, master]
+/// [, state ...]) -> (weights [, master][, state ...]). Unscales, clips and, for fp16, skips the
+/// step on overflow.
+struct Update {
+    static constexpr std::string_view name = "update";
+    OptimizerKind optimizer = OptimizerKind::adamw;
+    std::int64_t decayed = 0;  ///< leading elements that weight decay applies to
+    Place place = Place::device;  ///< where the pass runs
+    bool loss_scaling = false;
+    bool operator==(const Update&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"optimizer", &Update::optimizer}, Field{"decayed", &Update::decayed},
+                          Field{"place", &Update::place},
+                          Field{"loss_scaling", &Update::loss_scaling}};
+    }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
+/// One state tensor of an optimizer: how many elements it keeps for a unit, and in which dtype.
+struct StateSpec {
+    std::string_view part{};
+    std::int64_t elements = 0;
+    DType dtype = DType::f32;
+};
+
+/// Blocks of the 8-bit optimizer's scales.
+inline constexpr std::int64_t kAdam8Block = 256;
+
+/// The states an optimizer keeps for `elements` parameters; `factored` is the sum over its matrices
+/// of rows + columns, plus its vectors' elements (Adafactor's second moment).
+std::vector<StateSpec> optimizer_states(OptimizerKind kind, std::int64_t elements,
+                                        std::int64_t factored);
+
+}  // namespace headroom

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+
+#include "planner/step/op/fields.h"
+#include "planner/spec/model_spec.h"
+
+namespace headroom {
+
+/// Rotates q (N, heads * head_dim) and k (N, kv_heads * head_dim) in place; angles are computed, no
+/// table. The backward pass is the same op with `inverse`.
+struct Rope {
+    static constexpr std::string_view name = "rope";
+    std::int64_t head_dim = 0;
+    std::int64_t rotary = 0;   ///< first or last dims of a head that turn
+    bool tail = false;         ///< the last `rotary` dims turn (latent attention)
+    double theta = 10000.0;
+    std::int64_t sequence = 0;  ///< tokens of one sequence on this rank
+    bool inverse = false;
+    bool operator==(const Rope&) const = default;
+    static constexpr auto fields() {
+        return std::tuple{Field{"head_dim", &Rope::head_dim}, Field{"rotary", &Rope::rotary},
+                          Field{"tail", &Rope::tail},         Field{"theta", &Rope::theta},
+                          Field{"sequence", &Rope::sequence}, Field{"inverse", &Rope::inverse}};
+    }
+
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+    void backward(Tape& tape, const OpNode& node) const;
+};
+
+}  // namespace headroom

@@ -1,0 +1,100 @@
+#include "planner/step/tape.h"
+
+#include <algorithm>
+#include <array>
+
+namespace headroom {
+namespace {
+
+template <class T>
+concept Differentiable = requires(const T& op, Tape& tape, const OpNode& node) {
+    op.backward(tape, node);
+};
+
+/// A loss, or the last value of a pipeline stage: its gradient comes from elsewhere.
+bool starts_backward(const Op& op) {
+    const auto* collective = std::get_if<Collective>(&op);
+    return std::holds_alternative<CrossEntropy>(op) || std::holds_alternative<HeadLoss>(op) ||
+           (collective != nullptr && collective->kind == CollectiveKind::send);
+}
+
+}  // namespace
+
+void Tape::run() {
+    const std::size_t forward_ops = graph_.ops.size();
+    graph_.ops.reserve(forward_ops * 3);
+    graph_.tensors.reserve(graph_.tensors.size() * 2);
+    for (std::size_t at = forward_ops; at-- > 0;) {
+        const OpNode node = graph_.ops[at];  // a copy: emitting moves the list
+        layer_ = node.layer;
+        const auto outputs = graph_.outputs(node);
+        const bool reached = std::ranges::any_of(
+            outputs, [&](TensorId id) { return gradient(id).valid(); });
+        if (!reached && !starts_backward(node.op)) continue;
+        std::visit(
+            [&](const auto& op) {
+                if constexpr (Differentiable<std::remove_cvref_t<decltype(op)>>) {
+                    op.backward(*this, node);
+                }
+            },
+            node.op);
+    }
+}
+
+void Tape::set(TensorId value, TensorId gradient) {
+    const auto at = static_cast<std::size_t>(value.index);
+    if (at >= gradient_.size()) gradient_.resize(graph_.tensors.size());
+    gradient_[at] = gradient;
+    const auto by = static_cast<std::size_t>(gradient.index);
+    if (by >= given_.size()) given_.resize(graph_.tensors.size());
+    if (given_[by] < 2) ++given_[by];
+}
+
+void Tape::give(TensorId value, TensorId contribution) {
+    if (!wants(value)) return;
+    const TensorId present = gradient(value);
+    if (!present.valid()) {
+        set(value, contribution);
+        return;
+    }
+    const std::array in{present, contribution};
+    // A gradient that another value shares is still to be read as it is.
+    const Op sum = exclusive(present) ? Op{Accumulate{}} : Op{Add{.in_place = false}};
+    set(value, emit(sum, in, value)[0]);
+}
+
+void Tape::replace(TensorId value, TensorId gradient) {
+    if (wants(value)) set(value, gradient);
+}
+
+std::vector<TensorId> Tape::emit(Op op, std::span<const TensorId> in, TensorId like) {
+    Label label = graph_[like].label;
+    label.gradient = true;
+    auto out = graph_.emit(std::move(op), in, label, Phase::backward);
+    graph_.ops.back().layer = layer_;
+    return out;
+}
+
+std::vector<TensorId> Tape::emit_into(Op op, std::span<const TensorId> in, TensorId like,
+                                      std::span<const TensorId> parameters) {
+    auto out = emit(std::move(op), in, like);
+    const auto created = out.size();
+    for (const auto parameter : parameters) out.push_back(graph_[parameter].parameter.gradient);
+    const OpNode last = graph_.ops.back();
+    const std::vector<TensorId> inputs(graph_.inputs(last).begin(), graph_.inputs(last).end());
+    OpNode node = graph_.make(last.op, inputs, out);
+    node.layer = layer_;
+    node.phase = Phase::backward;
+    graph_.ops.back() = node;
+    out.resize(created);
+    return out;
+}
+
+Accumulation Tape::accumulation(TensorId parameter) {
+    const TensorId target = graph_[parameter].parameter.gradient;
+    if (std::ranges::find(written_, target) != written_.end()) return Accumulation::add;
+    written_.push_back(target);
+    return graph_.micro_steps > 1 ? Accumulation::add_after_first : Accumulation::overwrite;
+}
+
+}  // namespace headroom

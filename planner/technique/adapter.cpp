@@ -1,0 +1,230 @@
+#include "planner/technique/adapter.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "planner/technique/replay.h"
+
+namespace headroom {
+namespace {
+
+/// A linear layer that adapters can be put on, by the part name of its weight, with the names of the
+/// adapter's tensors.
+struct TargetRow {
+    std::string_view weight;
+    std::string_view target;
+    std::string_view a;
+    std::string_view b;
+    std::string_view magnitude;
+};
+#define HEADROOM_TARGET(block, module)                                                     \
+    TargetRow {                                                                            \
+        block "." module ".weight", module, block "." module ".lora_A.weight",             \
+            block "." module ".lora_B.weight", block "." module ".lora_magnitude"          \
+    }
+constexpr std::array kTargets{
+    HEADROOM_TARGET("attn", "q_proj"),      HEADROOM_TARGET("attn", "k_proj"),
+    HEADROOM_TARGET("attn", "v_proj"),      HEADROOM_TARGET("attn", "o_proj"),
+    HEADROOM_TARGET("attn", "qkv_proj"),    HEADROOM_TARGET("attn", "q_a_proj"),
+    HEADROOM_TARGET("attn", "q_b_proj"),    HEADROOM_TARGET("attn", "kv_a_proj"),
+    HEADROOM_TARGET("attn", "kv_b_proj"),   HEADROOM_TARGET("cross", "q_proj"),
+    HEADROOM_TARGET("cross", "k_proj"),     HEADROOM_TARGET("cross", "v_proj"),
+    HEADROOM_TARGET("cross", "o_proj"),     HEADROOM_TARGET("mlp", "gate_proj"),
+    HEADROOM_TARGET("mlp", "up_proj"),      HEADROOM_TARGET("mlp", "down_proj"),
+    HEADROOM_TARGET("mlp", "gate_up_proj"), HEADROOM_TARGET("shared", "gate_proj"),
+    HEADROOM_TARGET("shared", "up_proj"),   HEADROOM_TARGET("shared", "down_proj"),
+};
+#undef HEADROOM_TARGET
+
+const TargetRow* target_of(std::string_view weight, const AdapterSpec& spec) {
+    const auto found = std::ranges::find(kTargets, weight, &TargetRow::weight);
+    if (found == kTargets.end()) return nullptr;
+    const bool wanted = spec.targets.empty() ||
+                        std::ranges::find(spec.targets, found->target) != spec.targets.end();
+    return wanted ? &*found : nullptr;
+}
+
+class Adapter {
+public:
+    explicit Adapter(Lowering& lowering)
+        : replay_(lowering.graph), spec_(lowering.request.adapter), train_(lowering.request.train) {}
+
+    StepGraph run() {
+        for (const auto& node : replay_.old().ops) visit(node);
+        return replay_.finish();
+    }
+
+private:
+    void visit(const OpNode& node) {
+        auto in = replay_.mapped_inputs(node);
+        freeze(in);
+        const TensorId weight = matrix_of(node, in);
+        if (spec_.kind == AdapterKind::qlora && weight.valid() && node.layer >= 0) {
+            in[1] = quantized(node, weight);
+        }
+        const TargetRow* row =
+            weight.valid() ? target_of(replay_[weight].label.part, spec_) : nullptr;
+        if (row == nullptr || !std::holds_alternative<Linear>(node.op)) {
+            replay_.emit_as(node, node.op, in);
+            return;
+        }
+        add_adapter(node, *row, in);
+    }
+
+    void freeze(const std::vector<TensorId>& in) {
+        for (const auto id : in) {
+            Tensor& tensor = replay_.next()[id];
+            if (!tensor.parameter.is_parameter || tensor.parameter.adapter) continue;
+            tensor.parameter.trainable = false;
+            tensor.needs_gradient = false;
+        }
+    }
+
+    [[nodiscard]] TensorId matrix_of(const OpNode& node, const std::vector<TensorId>& in) const {
+        const bool linear = std::holds_alternative<Linear>(node.op) ||
+                            std::holds_alternative<GroupedLinear>(node.op);
+        return linear && replay_[in[1]].parameter.is_parameter ? in[1] : TensorId{};
+    }
+
+    TensorId parameter(const TargetRow& row, std::string_view part, Shape shape, Split split,
+                       const Tensor& base) {
+        Tensor tensor{};
+        tensor.shape = shape;
+        tensor.dtype = train_.compute;
+        tensor.label = {part, base.label.layer};
+        tensor.role = Role::parameter;
+        tensor.persistent = true;
+        tensor.needs_gradient = true;
+        tensor.parameter = {.is_parameter = true, .trainable = true, .decay = shape.rank() > 1,
+                            .split = split, .unit = base.parameter.unit, .adapter = true};
+        // B's rows are the base matrix's rows: key/value heads are split as there.
+        if (part == row.b) {
+            tensor.parameter.kv_heads = base.parameter.kv_heads;
+            tensor.parameter.kv_rows = base.parameter.kv_rows;
+        }
+        return replay_.next().add(tensor);
+    }
+
+    void add_adapter(const OpNode& node, const TargetRow& row, std::vector<TensorId>& in) {
+        const auto& linear = std::get<Linear>(node.op);
+        const Tensor base = replay_[base_of(in[1])];
+        const bool by_rows = linear.style == LinearStyle::row;
+        const Split a_split = by_rows ? Split::columns : Split::none;
+        const Split b_split = linear.style == LinearStyle::column ? Split::rows : Split::none;
+        const TensorId a = parameter(row, row.a, {spec_.rank, base.shape[1]}, a_split, base);
+        const TensorId b = parameter(row, row.b, {base.shape[0], spec_.rank}, b_split, base);
+        const double scale = spec_.alpha / static_cast<double>(spec_.rank);
+        const TensorId plain = replay_.emit_as(node, linear, in)[0];
+        TensorId x = in[0];
+        if (spec_.dropout > 0.0) {
+            x = replay_.insert(node, Dropout{.rate = spec_.dropout, .in_place = false}, {x},
+                               "lora.dropout");
+        }
+        const TensorId low = replay_.insert(
+            node, Linear{.style = by_rows ? LinearStyle::row : LinearStyle::replicated}, {x, a},
+            "lora.low");
+        TensorId sum = replay_.insert(node, LinearAdd{.scale = scale}, {plain, low, b},
+                                      replay_[plain].label.part);
+        if (spec_.kind == AdapterKind::dora) {
+            const TensorId magnitude =
+                parameter(row, row.magnitude, {base.shape[0]}, b_split, base);
+            const TensorId factor = replay_.insert(node, DoraNorm{.scale = scale},
+                                                   {in[1], a, b, magnitude}, "dora.scale");
+            sum = replay_.insert(node, ScaleColumns{}, {sum, factor}, replay_[plain].label.part);
+        }
+        replay_.map(replay_.old().outputs(node)[0], sum);
+    }
+
+    /// The parameter behind a dequantized matrix.
+    [[nodiscard]] TensorId base_of(TensorId weight) const {
+        const auto found = codes_of_.find(weight);
+        return found == codes_of_.end() ? weight : found->second;
+    }
+
+    Tensor scale_tensor(const Tensor& base, std::string_view part, std::int64_t count,
+                        DType dtype) const {
+        Tensor tensor = base;
+        tensor.shape = {count};
+        tensor.dtype = dtype;
+        tensor.label.part = part;
+        tensor.storage = TensorId{};
+        tensor.parameter.decay = false;
+        tensor.parameter.kv_heads = 0;
+        // Scales lie along the matrix's rows, so they are split where it is.
+        if (tensor.parameter.split == Split::columns) tensor.parameter.split = Split::rows;
+        return tensor;
+    }
+
+    /// Codes and scales instead of the matrix, and the temporary that a kernel reads.
+    TensorId quantized(const OpNode& node, TensorId weight) {
+        if (const auto done = temporary_of_.find(weight); done != temporary_of_.end()) {
+            return done->second;
+        }
+        StepGraph& graph = replay_.next();
+        const DType compute = graph[weight].dtype;
+        graph[weight].dtype = DType::nf4;
+        const std::int64_t blocks = ceil_div(numel(graph[weight].shape), kNf4Block);
+        std::vector<TensorId> in{weight};
+        const Tensor base = graph[weight];
+        in.push_back(graph.add(scale_tensor(base, "quant.scales", blocks,
+                                            spec_.double_quant ? DType::u8 : DType::f32)));
+        if (spec_.double_quant) {
+            in.push_back(graph.add(scale_tensor(base, "quant.super_scales",
+                                                ceil_div(blocks, kNf4SuperBlock), DType::f32)));
+        }
+        const TensorId out =
+            replay_.insert(node, Dequantize{.to = compute}, in, base.label.part);
+        codes_of_[out] = weight;
+        return temporary_of_[weight] = out;
+    }
+
+    Replay replay_;
+    const AdapterSpec& spec_;
+    const TrainSpec& train_;
+    std::map<TensorId, TensorId> codes_of_{};
+    std::map<TensorId, TensorId> temporary_of_{};
+};
+
+}  // namespace
+
+void adapt(Lowering& lowering) {
+    lowering.graph = Adapter(lowering).run();
+    for (auto& tensor : lowering.graph.tensors) {
+        if (tensor.parameter.is_parameter && !tensor.parameter.adapter) {
+            tensor.parameter.trainable = false;
+            tensor.needs_gradient = false;
+        }
+    }
+}
+
+std::vector<std::string> adapter_targets(const ModelSpec& model) {
+    std::vector<std::string> out;
+    const auto add = [&](std::initializer_list<std::string_view> names) {
+        out.insert(out.end(), names.begin(), names.end());
+    };
+    const auto& attention = model.attention;
+    if (attention.latent) {
+        if (attention.latent->q_rank > 0) {
+            add({"q_a_proj", "q_b_proj"});
+        } else {
+            add({"q_proj"});
+        }
+        add({"kv_a_proj", "kv_b_proj"});
+    } else if (attention.fused_qkv) {
+        add({"qkv_proj"});
+    } else {
+        add({"q_proj", "k_proj", "v_proj"});
+    }
+    add({"o_proj"});
+    if (!model.ffn.gated) {
+        add({"up_proj", "down_proj"});
+    } else if (model.ffn.fused_gate_up) {
+        add({"gate_up_proj", "down_proj"});
+    } else {
+        add({"gate_proj", "up_proj", "down_proj"});
+    }
+    return out;
+}
+
+}  // namespace headroom

@@ -1,0 +1,220 @@
+#include "planner/technique/recompute.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/technique/insertions.h"
+
+namespace headroom {
+namespace {
+
+bool always_cloned(const Op& op) {
+    if (std::holds_alternative<Dequantize>(op)) return true;
+    const auto* collective = std::get_if<Collective>(&op);
+    return collective != nullptr && collective->kind == CollectiveKind::all_gather &&
+           collective->axis == Axis::tensor;
+}
+
+bool selected(const Op& op, const SelectiveOps& ops) {
+    if (std::holds_alternative<Norm>(op)) return ops.norm;
+    if (std::holds_alternative<Activate>(op)) return ops.activation;
+    // Dropout on probabilities; a branch's own writes over its input and is gone.
+    const auto* dropout = std::get_if<Dropout>(&op);
+    return ops.attention && (std::holds_alternative<Attention>(op) ||
+                             std::holds_alternative<Scores>(op) ||
+                             std::holds_alternative<Softmax>(op) ||
+                             std::holds_alternative<Context>(op) ||
+                             (dropout != nullptr && !dropout->in_place));
+}
+
+/// The sum that starts a block: what is kept instead of both addends.
+bool is_entry_sum(const Op& op) {
+    const auto* norm = std::get_if<Norm>(&op);
+    return std::holds_alternative<Add>(op) || (norm != nullptr && norm->residual);
+}
+
+class Recomputer {
+public:
+    explicit Recomputer(Lowering& lowering)
+        : graph_(lowering.graph),
+          spec_(lowering.request.recompute),
+          producer_(graph_.tensors.size(), -1),
+          kept_(graph_.tensors.size(), false),
+          clone_of_(graph_.tensors.size()) {
+        number_layers(lowering.stage);
+        while (forward_ < graph_.ops.size() && graph_.ops[forward_].phase == Phase::forward) {
+            ++forward_;
+        }
+        dropped_.assign(forward_, false);
+        segment_.assign(forward_, -1);
+    }
+
+    void run() {
+        mark();
+        const std::size_t ops = graph_.ops.size();
+        for (std::size_t at = forward_; at < ops; ++at) redirect(at);
+        insertions_.merge_into(graph_);
+    }
+
+private:
+    /// Layers are counted along the stage; encoder and decoder are one sequence.
+    void number_layers(const Stage& stage) {
+        std::int64_t layers = 0;
+        for (const auto& node : graph_.ops) {
+            layers = std::max<std::int64_t>(layers, node.layer + 1);
+        }
+        position_.assign(static_cast<std::size_t>(layers), 0);
+        std::int64_t next = 0;
+        for (const auto& chunk : stage.chunks) {
+            for (auto layer = chunk.first; layer < std::min(chunk.last, layers); ++layer) {
+                position_[static_cast<std::size_t>(layer)] = next++;
+            }
+        }
+        if (stage.chunks.empty()) {
+            for (auto& position : position_) position = next++;
+        }
+        span_ = segment_layers(spec_, next);
+    }
+
+    void mark() {
+        const bool whole = spec_.mode != RecomputeMode::none && spec_.mode != RecomputeMode::selective;
+        for (std::size_t at = 0; at < forward_; ++at) {
+            const auto& node = graph_.ops[at];
+            for (const auto id : graph_.outputs(node)) {
+                producer_[static_cast<std::size_t>(id.index)] = static_cast<std::int32_t>(at);
+            }
+            if (whole && node.layer >= 0) {
+                segment_[at] = position_[static_cast<std::size_t>(node.layer)] / span_;
+                dropped_[at] = true;
+            }
+            dropped_[at] = dropped_[at] || always_cloned(node.op) ||
+                           (spec_.mode == RecomputeMode::selective && node.layer >= 0 &&
+                            selected(node.op, spec_.ops));
+        }
+        for (std::size_t at = 0; at < forward_; ++at) keep_entries(at);
+    }
+
+    /// What crosses into a segment stays; of a sum of two values that do, only the sum.
+    void keep_entries(std::size_t at) {
+        const auto& node = graph_.ops[at];
+        const auto outputs = graph_.outputs(node);
+        if (spec_.mode == RecomputeMode::selective && is_entry_sum(node.op) && dropped_[at]) {
+            keep(outputs[0]);
+        }
+        if (segment_[at] < 0) return;
+        for (const auto id : graph_.inputs(node)) {
+            const auto from = producer_[static_cast<std::size_t>(id.index)];
+            if (from < 0 || segment_[static_cast<std::size_t>(from)] == segment_[at]) continue;
+            keep(is_entry_sum(node.op) ? outputs[0] : id);
+        }
+    }
+
+    void keep(TensorId id) { kept_[static_cast<std::size_t>(id.index)] = true; }
+
+    /// The op that must run again to have `id`, or -1.
+    [[nodiscard]] std::int32_t source(TensorId id) const {
+        const auto at = static_cast<std::size_t>(id.index);
+        if (at >= producer_.size() || producer_[at] < 0 || kept_[at]) return -1;
+        return dropped_[static_cast<std::size_t>(producer_[at])] ? producer_[at] : -1;
+    }
+
+    TensorId available(TensorId id, std::size_t reader) {
+        const std::int32_t from = source(id);
+        if (from < 0) return id;
+        TensorId clone = clone_of_[static_cast<std::size_t>(id.index)];
+        if (clone.valid()) return clone;
+        clone_op(static_cast<std::size_t>(from), reader);
+        return clone_of_[static_cast<std::size_t>(id.index)];
+    }
+
+    void redirect(std::size_t at) {
+        const std::size_t count = graph_.ops[at].in_count;
+        for (std::size_t i = 0; i < count; ++i) {
+            const TensorId id = available(graph_.inputs(graph_.ops[at])[i], at);
+            graph_.inputs(graph_.ops[at])[i] = id;
+        }
+        follow(graph_.ops[at]);
+    }
+
+    /// What an op writes over a clone lies where the clone lies.
+    void follow(const OpNode& node) {
+        const Outputs declared =
+            std::visit([&](const auto& op) { return op.outputs(graph_.specs(node)); }, node.op);
+        std::size_t i = 0;
+        for (const auto& spec : declared) {
+            Tensor& out = graph_[graph_.outputs(node)[i++]];
+            if (spec.alias < 0) continue;
+            const Tensor& in = graph_[graph_.inputs(node)[static_cast<std::size_t>(spec.alias)]];
+            out.storage = in.storage;
+            out.offset = in.offset;
+        }
+    }
+
+    void clone_op(std::size_t from, std::size_t reader) {
+        const OpNode node = graph_.ops[from];
+        const std::vector<TensorId> old_in(graph_.inputs(node).begin(), graph_.inputs(node).end());
+        const std::vector<TensorId> old_out(graph_.outputs(node).begin(), graph_.outputs(node).end());
+        const auto* norm = std::get_if<Norm>(&node.op);
+        const bool from_sum = norm != nullptr && norm->residual &&
+                              kept_[static_cast<std::size_t>(old_out[0].index)];
+        std::vector<TensorId> in;
+        Op op = node.op;
+        if (from_sum) {
+            // The sum is still there: only the normalisation runs again.
+            std::get<Norm>(op).residual = false;
+            in = {old_out[0]};
+            in.insert(in.end(), old_in.begin() + 2, old_in.end());
+        } else {
+            for (const auto id : old_in) in.push_back(available(id, reader));
+        }
+        place(node, std::move(op), in, old_out, from_sum ? 1 : 0, reader);
+    }
+
+    void place(const OpNode& like, Op op, const std::vector<TensorId>& in,
+               const std::vector<TensorId>& old_out, std::size_t skipped, std::size_t reader) {
+        const std::size_t ops = graph_.ops.size();
+        const auto out = graph_.emit(std::move(op), in, {.layer = like.layer}, Phase::backward);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const Tensor& old_tensor = graph_[old_out[i + skipped]];
+            graph_[out[i]].label = old_tensor.label;
+            graph_[out[i]].role = old_tensor.role;
+            clone_of_[static_cast<std::size_t>(old_out[i + skipped].index)] = out[i];
+        }
+        OpNode node = graph_.ops[ops];
+        graph_.ops.pop_back();
+        node.recomputed = true;
+        insertions_.before(reader, std::move(node));
+    }
+
+    StepGraph& graph_;
+    RecomputeSpec spec_;
+    std::size_t forward_ = 0;
+    std::int64_t span_ = 1;
+    std::vector<std::int64_t> position_{};
+    std::vector<std::int32_t> producer_;
+    std::vector<bool> kept_;
+    std::vector<TensorId> clone_of_;
+    std::vector<bool> dropped_{};
+    std::vector<std::int64_t> segment_{};
+    Insertions insertions_{};
+};
+
+}  // namespace
+
+std::int64_t segment_layers(const RecomputeSpec& spec, std::int64_t layers) {
+    const std::int64_t count = std::max<std::int64_t>(layers, 1);
+    switch (spec.mode) {
+        case RecomputeMode::every: return std::min(spec.every, count);
+        case RecomputeMode::sqrt:
+            return static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(count))));
+        case RecomputeMode::all: return count;
+        case RecomputeMode::none:
+        case RecomputeMode::selective:
+        case RecomputeMode::layer: return 1;
+    }
+    return 1;
+}
+
+void recompute(Lowering& lowering) { Recomputer(lowering).run(); }
+
+}  // namespace headroom
