@@ -28,13 +28,16 @@ std::string signed_gib(Bytes bytes) {
 std::string percent(double fraction) { return fmt::format("{:.1f} %", fraction * 100.0); }
 
 std::string signed_time(Seconds time) {
-    if (time == Seconds{}) return "0 s";
-    return (time > Seconds{} ? "+" : "-") + to_string(Seconds{std::abs(time.count())});
+    if (std::abs(time.count()) < 1e-6) return "0 s";
+    return fmt::format("{}{}", time > Seconds{} ? '+' : '-',
+                       to_string(Seconds{std::abs(time.count())}));
 }
 
 std::string rounded(double value) {
     return with_thousands(static_cast<std::int64_t>(std::llround(value)));
 }
+
+std::string usd_figure(double usd) { return usd > 0.0 ? fmt::format("{:.4f}", usd) : "-"; }
 
 std::string bar(double fraction, std::size_t width) {
     const double share = std::clamp(fraction, 0.0, 1.0);
@@ -46,11 +49,18 @@ std::string bar(double fraction, std::size_t width) {
     return out;
 }
 
-std::string sparkline(std::span<const double> values, double top) {
-    std::string out;
+std::vector<std::string> column_chart(std::span<const double> values, std::size_t rows) {
+    const auto [low, high] = std::ranges::minmax(values);
+    const double range = high > low ? high - low : 1.0;
+    const auto most = static_cast<double>(rows) * 8.0;
+    std::vector<std::string> out(rows);
     for (const double value : values) {
-        const double share = top > 0.0 ? std::clamp(value / top, 0.0, 1.0) : 0.0;
-        out += kHeights[static_cast<std::size_t>(std::lround(share * 8.0))];
+        // The lowest column still shows one eighth.
+        const auto eighths = std::lround(1.0 + (value - low) / range * (most - 1.0));
+        for (std::size_t row = 0; row < rows; ++row) {
+            const auto below = static_cast<long>(rows - 1 - row) * 8;
+            out[row] += kHeights[static_cast<std::size_t>(std::clamp(eighths - below, 0L, 8L))];
+        }
     }
     return out;
 }
@@ -78,6 +88,7 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
 
 std::string Style::heading(std::string_view text) const { return painted(colour, "1", text); }
 std::string Style::good(std::string_view text) const { return painted(colour, "1;32", text); }
+std::string Style::warning(std::string_view text) const { return painted(colour, "1;33", text); }
 std::string Style::bad(std::string_view text) const { return painted(colour, "1;31", text); }
 std::string Style::faint(std::string_view text) const { return painted(colour, "2", text); }
 

@@ -101,9 +101,10 @@ StoredPlan load_plan(const std::string& file, const Library& library, const std:
 
 std::vector<std::string> version_notes(const StoredPlan& stored, const Plan& predicted) {
     if (stored.digest.empty() || stored.digest == predicted.predicted.digest) return {};
-    return {fmt::format("this version lowers the step differently (digest {}, the file has {}); "
-                        "the numbers are this version's",
-                        predicted.predicted.digest, stored.digest)};
+    return {
+        fmt::format("this version lowers the step differently (digest {}, the file has {}); "
+                    "the numbers are this version's",
+                    predicted.predicted.digest, stored.digest)};
 }
 
 }  // namespace headroom::cli

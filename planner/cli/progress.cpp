@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kBarWidth = 40;
 
 // A signal handler can reach nothing but a global.
-std::atomic<bool> interrupt_seen{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<bool> interrupt_seen{
+    false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may store to it");
 
 extern "C" void on_interrupt(int /*signal*/) { interrupt_seen = true; }

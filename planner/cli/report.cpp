@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
+
 #include "planner/cli/table.h"
+#include "planner/lower/parameter_count.h"
 #include "planner/plan/comparison.h"
 #include "planner/spec/knob.h"
 #include "planner/spec/names.h"
@@ -34,10 +37,13 @@ std::string remedies_text(const Shortfall& shortfall) {
     return fmt::format("  What helps, cheapest first: {}\n", fmt::join(shortfall.remedies, ", "));
 }
 
+constexpr std::array<std::string_view, 3> kGoalWords{"pre-training", "full fine-tuning",
+                                                     "fine-tuning of adapters"};
+
 std::string model_line(const PlanRequest& request) {
     const auto& model = request.model;
-    return fmt::format("{} ({}, {} layers of width {})", model.name, model.family, model.layers,
-                       model.hidden);
+    return fmt::format("{} ({}: {} parameters, {} layers of width {})", model.name, model.family,
+                       with_thousands(count_parameters(model).total()), model.layers, model.hidden);
 }
 
 std::string hardware_line(const PlanRequest& request) {
@@ -48,17 +54,35 @@ std::string hardware_line(const PlanRequest& request) {
                        in_gib(gpu.node.host_ram));
 }
 
+std::int64_t sequences(const PlanRequest& request) {
+    return request.train.micro_batch * request.train.accumulation * request.layout.data;
+}
+
 std::string run_line(const PlanRequest& request) {
     const auto& train = request.train;
-    const auto sequences = train.micro_batch * train.accumulation * request.layout.data;
-    return fmt::format("{}; a step is {} sequences of {} = {} tokens", name(train.goal),
-                       with_thousands(sequences), with_thousands(train.sequence),
-                       with_thousands(sequences * train.sequence));
+    const auto batch = sequences(request);
+    return fmt::format("{}; a step is {} sequences of {} = {} tokens",
+                       kGoalWords[static_cast<std::size_t>(train.goal)], with_thousands(batch),
+                       with_thousands(train.sequence), with_thousands(batch * train.sequence));
+}
+
+/// Not every parameter learns when adapters do.
+std::string trained_line(const Prediction& predicted) {
+    if (predicted.trainable == predicted.parameters) return {};
+    return fmt::format("          trains {} of {} parameters\n",
+                       with_thousands(predicted.trainable), with_thousands(predicted.parameters));
 }
 
 /// Settings that the first lines of a report show already.
 bool is_shown_elsewhere(std::string_view knob) {
     return knob == "goal" || knob == "sequence" || knob == "tokens";
+}
+
+/// Settings of a kind of recomputation that is not chosen.
+bool is_idle(std::string_view knob, const PlanRequest& request) {
+    const auto mode = request.recompute.mode;
+    return (knob == "recompute_ops" && mode != RecomputeMode::selective) ||
+           (knob == "recompute_every" && mode != RecomputeMode::every);
 }
 
 }  // namespace
@@ -71,7 +95,10 @@ std::string verdict_text(const Plan& plan, const Style& style) {
     auto line = verdict_sentence(plan);
     line.front() = line.front() == 'f' ? 'F' : 'D';
     const auto* shortfall = std::get_if<Shortfall>(&plan.verdict);
-    if (shortfall == nullptr) return style.good(line) + "\n";
+    if (shortfall == nullptr) {
+        const bool tight = std::get<Fits>(plan.verdict).tight;
+        return (tight ? style.warning(line) : style.good(line)) + "\n";
+    }
     return style.bad(line) + "\n" + remedies_text(*shortfall);
 }
 
@@ -89,8 +116,9 @@ std::string settings_text(const PlanRequest& request, const Style& style) {
     for (const auto& knob : knobs()) {
         const auto value = knob.get(request);
         if (value == knob.get(plain) || is_shown_elsewhere(knob.name)) continue;
-        table.add({fmt::format("--pin {}={}", knob.name, to_string(value)),
-                   style.faint(knob.help)});
+        if (is_idle(knob.name, request)) continue;
+        table.add(
+            {fmt::format("--pin {}={}", knob.name, to_string(value)), style.faint(knob.help)});
     }
     if (table.empty()) return style.heading("Configuration") + ": every setting at its default\n";
     return style.heading("Configuration") + " (settings that differ from their defaults)\n" +
@@ -98,14 +126,18 @@ std::string settings_text(const PlanRequest& request, const Style& style) {
 }
 
 std::string plan_text(const Plan& plan, const Style& style) {
-    return subject_text(plan.request, style) + "\n" + verdict_text(plan, style) + "\n" +
-           settings_text(plan.request, style) + "\n" + memory_text(plan, style) + "\n" +
-           cost_text(plan, style);
+    return subject_text(plan.request, style) + trained_line(plan.predicted) + "\n" +
+           verdict_text(plan, style) + "\n" + settings_text(plan.request, style) + "\n" +
+           memory_text(plan, style) + "\n" + cost_text(plan, style);
 }
 
 std::string settings_beside(const PlanRequest& request, const PlanRequest& base) {
     std::string out;
+    const bool same_batch = sequences(request) == sequences(base);
     for (const auto& row : setting_differences(base, request)) {
+        // With the batch given, accumulation follows from the rest.
+        if (same_batch && row.setting == "accumulation") continue;
+        if (is_idle(row.setting, request)) continue;
         out += fmt::format("{}{}={}", out.empty() ? "" : " ", row.setting, row.b);
     }
     return out;

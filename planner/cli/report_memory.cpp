@@ -8,14 +8,14 @@
 namespace headroom::cli {
 namespace {
 
-constexpr std::size_t kBarWidth = 30;
+constexpr std::size_t kBarWidth = 20;
 
 struct Meaning {
     std::string_view category{};
     std::string_view text{};
 };
 constexpr std::array kMeanings{
-    Meaning{"parameters", "weights in the dtype of compute"},
+    Meaning{"parameters", "the model's weights"},
     Meaning{"master", "fp32 weights that the optimizer updates"},
     Meaning{"gradients", "kept until the update"},
     Meaning{"optimizer", "the optimizer's own states (moments)"},
@@ -61,9 +61,10 @@ std::string title(const Prediction& predicted) {
     const auto& rank = predicted.worst_rank();
     const auto stages = predicted.stages.size();
     return stages == 1 ? std::string(" of each GPU at its peak")
-                       : fmt::format(" of a GPU of pipeline stage {} of {}, the fullest, at its "
-                                     "peak",
-                                     rank.stage + 1, stages);
+                       : fmt::format(
+                             " of a GPU of pipeline stage {} of {}, the fullest, at its "
+                             "peak",
+                             rank.stage + 1, stages);
 }
 
 std::string peak_line(const RankMemory& rank) {

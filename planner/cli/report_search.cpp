@@ -28,7 +28,7 @@ std::string front_text(const SearchResult& result, const Style& style) {
         if (shown++ == kFrontShown) break;
         const auto differs = settings_beside(each.request, result.best->request);
         table.add({gib(each.memory), to_string(each.step), rounded(each.tokens_per_second),
-                   fmt::format("{:.4f}", each.usd_per_million_tokens),
+                   usd_figure(each.usd_per_million_tokens),
                    differs.empty() ? "(the plan)" : differs});
     }
     const auto more = result.front.size() - std::min(result.front.size(), kFrontShown);
@@ -47,15 +47,15 @@ std::string neighbours_text(const SearchResult& result, const Style& style) {
         table.add({fmt::format("{}={}", each.knob, each.value), gib(each.memory),
                    to_string(each.step), each.lacks});
     }
-    return "\n" + style.heading("Why not") + " (one setting away)\n" + table.text();
+    return fmt::format("\n{} (one setting away)\n{}", style.heading("Why not"), table.text());
 }
 
 std::string effort_text(const SearchResult& result) {
-    return fmt::format("{} configurations: {} ruled out by bounds, {} evaluated from {} step "
-                       "graphs, in {}\n",
-                       with_thousands(result.space), with_thousands(result.bounded),
-                       with_thousands(result.evaluated), with_thousands(result.lowered),
-                       to_string(result.took));
+    return fmt::format(
+        "{} configurations: {} ruled out by bounds, {} evaluated from {} step "
+        "graphs, in {}\n",
+        with_thousands(result.space), with_thousands(result.bounded),
+        with_thousands(result.evaluated), with_thousands(result.lowered), to_string(result.took));
 }
 
 std::string nothing_fits(const SearchRequest& request, const SearchResult& result,
@@ -101,8 +101,10 @@ std::string ladder_text(const Ladder& ladder, const Style& style) {
 std::string search_text(const SearchRequest& request, const SearchResult& result,
                         const Style& style) {
     auto out = result.best ? plan_text(*result.best, style) : nothing_fits(request, result, style);
-    if (!result.ladder.rungs.empty()) out += "\n" + ladder_text(result.ladder, style);
-    if (result.best) out += "\n" + front_text(result, style) + neighbours_text(result, style);
+    if (!result.ladder.rungs.empty()) out.append("\n").append(ladder_text(result.ladder, style));
+    if (result.best) {
+        out.append("\n").append(front_text(result, style)).append(neighbours_text(result, style));
+    }
     return out + "\n" + style.faint(effort_text(result));
 }
 

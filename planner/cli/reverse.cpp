@@ -18,29 +18,29 @@ struct Subject {
     const HardwareCatalog& catalog;
 };
 
-ReverseAnswer counted(const char* key, std::int64_t count, const char* what) {
-    if (count == 0) return {key, nullptr, fmt::format("  no {} fits\n", what)};
-    return {key, count, fmt::format("  {} {}\n", with_thousands(count), what)};
+ReverseAnswer counted(const char* key, const char* what, std::int64_t count) {
+    if (count == 0) return {key, nullptr, fmt::format("  {}: none fits\n", what)};
+    return {key, count, fmt::format("  {}: {}\n", what, with_thousands(count))};
 }
 
 ReverseAnswer sequence(const Subject& subject) {
-    return counted("longest_sequence", longest_sequence(subject.request),
-                   "tokens: the longest sequence");
+    return counted("longest_sequence", "longest sequence in tokens",
+                   longest_sequence(subject.request));
 }
 
 ReverseAnswer micro_batch(const Subject& subject) {
-    return counted("largest_micro_batch", largest_micro_batch(subject.request),
-                   "sequences: the largest micro-batch");
+    return counted("largest_micro_batch", "largest micro-batch in sequences",
+                   largest_micro_batch(subject.request));
 }
 
 ReverseAnswer gpus(const Subject& subject) {
     const auto found = fewest_gpus(subject.search);
     if (found.gpus == 0 || !found.plan) {
-        return {"fewest_gpus", nullptr, "  no number of these GPUs is enough\n"};
+        return {"fewest_gpus", nullptr, "  fewest GPUs: no number of them is enough\n"};
     }
     return {"fewest_gpus",
             {{"gpus", found.gpus}, {"plan", to_json(*found.plan)}},
-            fmt::format("  {} x {}: the fewest GPUs; {}\n", found.gpus,
+            fmt::format("  fewest GPUs: {} x {}; {}\n", found.gpus,
                         found.plan->request.hardware.profile.id, verdict_sentence(*found.plan))};
 }
 
@@ -49,7 +49,7 @@ ReverseAnswer offers(const Subject& subject) {
     if (found.empty()) return {"cheapest_gpu", nullptr, "  no GPU of the catalogue fits\n"};
     ReverseAnswer out{.key = "cheapest_gpu", .value = Json::array()};
     Table table({Align::left, Align::right, Align::right, Align::right, Align::right});
-    table.add({"cheapest first", "GPUs", "$ an hour", "tokens/s", "$ a million tokens"});
+    table.add({"cheapest run first", "GPUs", "$ an hour", "tokens/s", "$ a million tokens"});
     for (const auto& offer : found) {
         const auto& cost = offer.plan.predicted.cost;
         const double hours = 1e6 / cost.tokens_per_second / 3600.0;
@@ -60,7 +60,7 @@ ReverseAnswer offers(const Subject& subject) {
                              {"usd_per_million_tokens", usd},
                              {"plan", to_json(offer.plan)}});
         table.add({offer.gpu, with_thousands(offer.gpus), to_string(offer.usd_per_hour),
-                   rounded(cost.tokens_per_second), fmt::format("{:.4f}", usd)});
+                   rounded(cost.tokens_per_second), usd_figure(usd)});
     }
     out.text = table.text();
     return out;

@@ -66,6 +66,22 @@ void fill_data(PlanRequest& request) {
     layout.data = request.hardware.gpus / others;
 }
 
+bool holds(const std::vector<std::string>& names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+/// bf16 where the GPU multiplies it, else fp16 (Turing, Volta), else fp32.
+void choose_compute(PlanRequest& request, const std::vector<std::string>& pinned) {
+    if (holds(pinned, "compute")) return;
+    const auto& peak = request.hardware.profile.peak;
+    for (const auto dtype : {DType::bf16, DType::f16, DType::f32}) {
+        if (!peak.contains(dtype)) continue;
+        request.train.compute = dtype;
+        if (!holds(pinned, "gradient")) request.train.gradient = dtype;
+        return;
+    }
+}
+
 }  // namespace
 
 SearchRequest search_request(const PlanOptions& options, const Library& library) {
@@ -75,7 +91,8 @@ SearchRequest search_request(const PlanOptions& options, const Library& library)
     out.base = request_from_json({asked, ""}, library);
     if (!options.sequence) out.base.train.sequence = default_sequence(out.base.model);
     for (const auto& each : options.pins) out.pinned.push_back(pin(out.base, each));
-    if (std::ranges::find(out.pinned, "data") == out.pinned.end()) fill_data(out.base);
+    if (!holds(out.pinned, "data")) fill_data(out.base);
+    choose_compute(out.base, out.pinned);
     if (options.budget_usd) out.budget = Usd{*options.budget_usd};
     return out;
 }

@@ -13,6 +13,7 @@ namespace headroom::cli {
 namespace {
 
 constexpr std::size_t kItemsShown = 4;
+constexpr std::size_t kChartRows = 5;
 
 void add_items(Table& table, const PeakCategory& category) {
     const auto shown = std::min(category.items.size(), kItemsShown);
@@ -59,23 +60,33 @@ std::string phase_ruler(const std::vector<TimelinePoint>& timeline) {
 
 std::string timeline_text(const Explanation& explanation, const Style& style) {
     const auto& timeline = explanation.timeline;
-    const auto top = std::ranges::max_element(timeline, {}, &TimelinePoint::bytes);
-    if (top == timeline.end()) return {};
+    if (timeline.empty()) return {};
     std::vector<double> values;
     for (const auto& point : timeline) values.push_back(point.bytes.real());
-    const std::string before(static_cast<std::size_t>(top - timeline.begin()), ' ');
+    const auto [low, high] = std::ranges::minmax_element(timeline, {}, &TimelinePoint::bytes);
+    Table table({Align::right, Align::left});
+    const auto rows = column_chart(values, kChartRows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto* label = i == 0 ? &*high : &*low;
+        const bool labelled = i == 0 || i + 1 == rows.size();
+        table.add({labelled ? gib(label->bytes) + " GiB" : "", rows[i]});
+    }
+    table.add({"", phase_ruler(timeline)});
     return style.heading("Memory over a step") +
-           " (tensors of one micro-batch and of the update, op by op)\n" +
-           fmt::format("  {}\n  {}\n  {}▲ peak {} GiB\n", sparkline(values, top->bytes.real()),
-                       phase_ruler(timeline), before, gib(top->bytes));
+           " (tensors of one micro-batch and of the update, op by op)\n" + table.text();
+}
+
+std::string setting_text(const Dial& dial) {
+    if (dial.knob == "gpus") return fmt::format("--gpus {}", dial.to);
+    return fmt::format("--pin {}={}", dial.knob, dial.to);
 }
 
 std::string dials_text(const Explanation& explanation, const Style& style) {
     Table table({Align::left, Align::left, Align::right, Align::right, Align::right, Align::left});
     table.add({"setting", "now", "GiB a GPU", "time a step", "tokens/s", ""});
     for (const auto& dial : explanation.dials) {
-        table.add({fmt::format("--pin {}={}", dial.knob, dial.to), dial.from,
-                   signed_gib(dial.memory_change), signed_time(dial.step_change),
+        table.add({setting_text(dial), dial.from, signed_gib(dial.memory_change),
+                   signed_time(dial.step_change),
                    fmt::format("{:+.1f} %", (dial.speed - 1.0) * 100.0),
                    dial.fits ? "" : style.bad("does not fit")});
     }

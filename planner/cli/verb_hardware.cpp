@@ -29,8 +29,9 @@ std::string list_text(const HardwareCatalog& catalog, const Style& style) {
         table.add({gpu.id, gib(gpu.memory_capacity), rate(gpu.memory_bandwidth), bf16_peak(gpu),
                    rate(gpu.nvlink), hourly(gpu), gpu.confidence});
     }
-    return style.heading("GPUs") + " (memory that CUDA reports; dense peaks; NVLink per direction)" +
-           "\n" + table.text() + "\nheadroom hardware show NAME tells where each number is from\n";
+    return style.heading("GPUs") +
+           " (memory that CUDA reports; dense peaks; NVLink per direction)\n" + table.text() +
+           "\nheadroom hardware show NAME tells where each number is from\n";
 }
 
 Answer list(const HardwareCatalog& catalog, const Style& style) {
@@ -69,10 +70,10 @@ std::string prices_text(const HardwareProfile& gpu, const Style& style) {
     if (gpu.prices.empty()) return {};
     Table table({Align::left, Align::right, Align::left, Align::left, Align::left});
     for (const auto& price : gpu.prices) {
-        table.add({price.provider, to_string(price.per_gpu_hour), price.kind, price.dated,
-                   price.source});
+        table.add(
+            {price.provider, to_string(price.per_gpu_hour), price.kind, price.dated, price.source});
     }
-    return "\n" + style.heading("Prices of a GPU-hour") + "\n" + table.text();
+    return fmt::format("\n{}\n{}", style.heading("Prices of a GPU-hour"), table.text());
 }
 
 Answer show(const HardwareCatalog& catalog, const std::string& name, const Style& style) {
@@ -100,8 +101,8 @@ Answer answer_hardware(const Options& options, const Style& style) {
     if (shows == options.hardware_name.empty()) {
         throw UsageError(shows ? "show needs the name of a GPU" : "list takes no name");
     }
-    const auto catalog =
-        HardwareCatalog::load(profiles_root(options.common).path, hardware_overrides(options.common));
+    const auto catalog = HardwareCatalog::load(profiles_root(options.common).path,
+                                               hardware_overrides(options.common));
     return shows ? show(catalog, options.hardware_name, style) : list(catalog, style);
 }
 

@@ -64,8 +64,7 @@ std::string sizes_table(const ParameterCount& count) {
     return table.text();
 }
 
-std::string model_text(const ModelSource& source, const ParameterCount& count,
-                       const Style& style) {
+std::string model_text(const ModelSource& source, const ParameterCount& count, const Style& style) {
     const auto& spec = *source.spec;
     auto out = style.heading(spec.name) +
                fmt::format("  {} ({}): {} layers of width {}, vocabulary {}\n\n", spec.family,
@@ -77,14 +76,14 @@ std::string model_text(const ModelSource& source, const ParameterCount& count,
 /// A family without an adapter still has a count, from its tensors.
 Answer stored_only(const ModelSource& source) {
     const auto total = source.stored_parameters;
-    return {.text = fmt::format("{} parameters, counted from stored tensors\n",
-                                with_thousands(total)),
-            .brief = fmt::format("{}\n", total),
-            .document = {{"format", 1},
-                         {"origin", source.origin},
-                         {"stored_parameters", total},
-                         {"notes", source.notes}},
-            .notes = source.notes};
+    return {
+        .text = fmt::format("{} parameters, counted from stored tensors\n", with_thousands(total)),
+        .brief = fmt::format("{}\n", total),
+        .document = {{"format", 1},
+                     {"origin", source.origin},
+                     {"stored_parameters", total},
+                     {"notes", source.notes}},
+        .notes = source.notes};
 }
 
 Answer presets(const Options& options) {

@@ -102,7 +102,7 @@ Answer offers_answer(const std::vector<ReverseAnswer>& answers, const Style& sty
 Answer search_answer(const SearchRequest& request, const SearchResult& result,
                      const std::vector<ReverseAnswer>& limits, const Style& style) {
     Answer out{.text = search_text(request, result, style), .document = search_json(result)};
-    if (!limits.empty()) out.text += "\n" + reverse_text(limits, style);
+    if (!limits.empty()) out.text.append("\n").append(reverse_text(limits, style));
     for (const auto& each : limits) out.document[each.key] = each.value;
     if (result.best) {
         out.brief = verdict_sentence(*result.best) + "\n";

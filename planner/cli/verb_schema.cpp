@@ -15,8 +15,8 @@ Answer answer_schema(const Options& options, const Style& /*style*/) {
     const auto file =
         profiles_root(options.common).path / "schema" / (options.kind + ".schema.json");
     const auto text = read_text_file(file);
-    return {.text = text, .brief = text, .document = parse_json(text, file.string()),
-            .saved = text};
+    return {
+        .text = text, .brief = text, .document = parse_json(text, file.string()), .saved = text};
 }
 
 }  // namespace headroom::cli

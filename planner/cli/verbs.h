@@ -18,9 +18,9 @@ namespace headroom::cli {
 
 /// What a verb says, in every form it can be asked for.
 struct Answer {
-    std::string text{};   ///< for a person
-    std::string brief{};  ///< with -q
-    Json document{};      ///< with --json
+    std::string text{};                  ///< for a person
+    std::string brief{};                 ///< with -q
+    Json document{};                     ///< with --json
     std::optional<std::string> saved{};  ///< with -o; the document unless set
     std::vector<std::string> notes{};    ///< for standard error
     Exit exit = Exit::done;

@@ -153,7 +153,9 @@ void Playback::hold_until(std::int32_t op) {
     const double end = until;
     while (op != kNone && until > now) {
         const auto at = static_cast<std::size_t>(op);
-        const double from = std::max(now, state_.start[at]);
+        // An op that starts later has run again since: its earlier run held the same stream.
+        const bool again = state_.start[at] >= until;
+        const double from = again ? now : std::max(now, state_.start[at]);
         state_.exposed[static_cast<std::size_t>(times_[at].stream)] += until - from;
         until = from;
         op = follows_[at];

@@ -11,8 +11,6 @@ std::int64_t members(std::int64_t ranks, std::int64_t stride, std::int64_t size)
     return std::clamp(ranks / stride, std::int64_t{1}, size);
 }
 
-Bandwidth scaled(Bandwidth rate, double factor) { return rate * factor; }
-
 }  // namespace
 
 Wire Span::outermost() const {
@@ -22,7 +20,22 @@ Wire Span::outermost() const {
     return Wire::nvlink;
 }
 
-Topology::Topology(const HardwareProfile& gpu, const ParallelLayout& layout) {
+Topology::Topology(const HardwareProfile& gpu, const ParallelLayout& layout)
+    : pair_rate_(gpu.nvlink_pair * gpu.link_fraction) {
+    place_groups(layout);
+    const NodeProfile& node = gpu.node;
+    const std::int64_t in_node = std::max<std::int64_t>(node.gpus, 1);
+    const std::int64_t domain = node.nvlink_domain > 0 ? node.nvlink_domain : in_node;
+    const bool has_nvlink = gpu.nvlink.count() > 0.0;
+    blocks_ = {
+        Block{has_nvlink ? domain : 1, gpu.nvlink * gpu.link_fraction, gpu.link_latency},
+        Block{in_node, gpu.pcie * gpu.pcie_fraction * kPcieStagingShare, gpu.link_latency},
+        Block{std::numeric_limits<std::int64_t>::max(),
+              node.network * gpu.link_fraction / static_cast<double>(in_node), gpu.network_latency},
+    };
+}
+
+void Topology::place_groups(const ParallelLayout& layout) {
     const std::int64_t replicas = layout.replicas();
     const std::int64_t shard = std::max<std::int64_t>(layout.shard_group(), 1);
     const std::int64_t expert = std::max<std::int64_t>(layout.expert, 1);
@@ -38,19 +51,6 @@ Topology::Topology(const HardwareProfile& gpu, const ParallelLayout& layout) {
     set(Axis::expert, tensor, expert);
     set(Axis::expert_data, tensor * expert, replicas / expert);
     set(Axis::pipeline, tensor * replicas, layout.pipeline);
-
-    const NodeProfile& node = gpu.node;
-    const std::int64_t in_node = std::max<std::int64_t>(node.gpus, 1);
-    const std::int64_t domain = node.nvlink_domain > 0 ? node.nvlink_domain : in_node;
-    const bool has_nvlink = gpu.nvlink.count() > 0.0;
-    blocks_ = {
-        Block{has_nvlink ? domain : 1, scaled(gpu.nvlink, gpu.link_fraction), gpu.link_latency},
-        Block{in_node, scaled(gpu.pcie, gpu.pcie_fraction * kPcieStagingShare), gpu.link_latency},
-        Block{std::numeric_limits<std::int64_t>::max(),
-              scaled(node.network, gpu.link_fraction / static_cast<double>(in_node)),
-              gpu.network_latency},
-    };
-    pair_rate_ = scaled(gpu.nvlink_pair, gpu.link_fraction);
 }
 
 Span Topology::span(Axis axis) const {

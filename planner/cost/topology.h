@@ -59,6 +59,8 @@ private:
         Seconds latency{};
     };
 
+    void place_groups(const ParallelLayout& layout);
+
     std::array<Group, kAxisNames.size()> groups_{};
     std::array<Block, kWires> blocks_{};
     Bandwidth pair_rate_{};  ///< to one peer of a point-to-point mesh; 0: switched

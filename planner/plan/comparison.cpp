@@ -37,6 +37,12 @@ double predicted(const Plan& plan) {
     }
 }
 
+/// 0 without a run: the fields are then those of one step.
+template <auto Member>
+double of_run(const Plan& plan) {
+    return plan.predicted.cost.steps > 0 ? cost<Member>(plan) : 0.0;
+}
+
 double total_bytes(const Plan& plan) { return plan.predicted.worst_rank().device.total().real(); }
 double reserved_bytes(const Plan& plan) {
     return plan.predicted.worst_rank().device.reserved.real();
@@ -75,18 +81,18 @@ constexpr std::array kNumbers{
     PlanNumber{"tokens a second", U::rate, cost<&C::tokens_per_second>},
     PlanNumber{"MFU", U::fraction, cost<&C::mfu>},
     PlanNumber{"HFU", U::fraction, cost<&C::hfu>},
-    PlanNumber{"steps", U::count, cost<&C::steps>},
-    PlanNumber{"GPU-hours", U::gpu_hours, cost<&C::gpu_hours>},
-    PlanNumber{"price", U::usd, cost<&C::usd>},
-    PlanNumber{"energy", U::kwh, cost<&C::energy_kwh>},
+    PlanNumber{"steps of the run", U::count, cost<&C::steps>},
+    PlanNumber{"GPU-hours of the run", U::gpu_hours, of_run<&C::gpu_hours>},
+    PlanNumber{"price of the run", U::usd, of_run<&C::usd>},
+    PlanNumber{"energy of the run", U::kwh, of_run<&C::energy_kwh>},
     PlanNumber{"model parameters", U::count, predicted<&P::parameters>},
     PlanNumber{"trainable parameters", U::count, predicted<&P::trainable>},
     PlanNumber{"ops of a step", U::count, predicted<&P::ops>},
 };
 
-constexpr std::array<std::string_view, 9> kUnitNames{
-    "bytes", "seconds", "flops", "usd", "count", "tokens_per_second", "fraction", "gpu_hours",
-    "kwh"};
+constexpr std::array<std::string_view, 9> kUnitNames{"bytes",    "seconds",   "flops",
+                                                     "usd",      "count",     "tokens_per_second",
+                                                     "fraction", "gpu_hours", "kwh"};
 
 std::int64_t whole(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 
@@ -130,7 +136,7 @@ std::string to_string(NumberUnit unit, double value) {
 
 std::string difference_to_string(NumberUnit unit, double value) {
     if (value == 0.0) return "=";
-    return (value > 0.0 ? "+" : "-") + to_string(unit, std::abs(value));
+    return fmt::format("{}{}", value > 0.0 ? '+' : '-', to_string(unit, std::abs(value)));
 }
 
 std::vector<SettingDifference> setting_differences(const PlanRequest& a, const PlanRequest& b) {

@@ -22,7 +22,8 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
 
 std::vector<KnobValue> counts_beside(const Knob& knob, std::int64_t value) {
     const bool by_one = is_one_of(kByOne, knob.name) || value == 0;
-    std::vector<std::int64_t> wanted{by_one ? value - 1 : value / 2, by_one ? value + 1 : value * 2};
+    std::vector<std::int64_t> wanted{by_one ? value - 1 : value / 2,
+                                     by_one ? value + 1 : value * 2};
     std::vector<KnobValue> out;
     for (const auto each : wanted) {
         const auto real = static_cast<double>(each);
@@ -106,16 +107,20 @@ std::optional<Dial> dial(const PlanRequest& request, const Estimate& now, const 
     }
     const bool idle = then.device == now.device && then.step == now.step;
     if (idle) return std::nullopt;
-    return Dial{.knob = std::string(knob.name),
-                .from = to_string(knob.get(request)),
-                .to = to_string(value),
-                .memory = then.device,
-                .step = then.step,
-                .memory_change = then.device - now.device,
-                .step_change = then.step - now.step,
-                .speed = tokens_per_second(*asked, then.step) /
-                         tokens_per_second(request, now.step),
-                .fits = then.fits};
+    const bool gpus = asked->hardware.gpus != request.hardware.gpus;
+    const auto shown = [&](const PlanRequest& of) {
+        return gpus ? to_string(KnobValue{of.hardware.gpus}) : to_string(knob.get(of));
+    };
+    return Dial{
+        .knob = gpus ? "gpus" : std::string(knob.name),
+        .from = shown(request),
+        .to = shown(*asked),
+        .memory = then.device,
+        .step = then.step,
+        .memory_change = then.device - now.device,
+        .step_change = then.step - now.step,
+        .speed = tokens_per_second(*asked, then.step) / tokens_per_second(request, now.step),
+        .fits = then.fits};
 }
 
 }  // namespace

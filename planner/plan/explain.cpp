@@ -79,8 +79,8 @@ std::string formula_of(const std::vector<PeakItem>& items) {
 /// A part that no tensor of the graph accounts for.
 void add_part(PeakCategory& category, std::string part, std::int64_t count, Bytes bytes) {
     if (bytes <= Bytes{}) return;
-    category.formula += fmt::format("{}{} {}", category.formula.empty() ? "" : " + ", part,
-                                    to_string(bytes));
+    category.formula +=
+        fmt::format("{}{} {}", category.formula.empty() ? "" : " + ", part, to_string(bytes));
     category.items.push_back({std::move(part), "", "", count, bytes});
 }
 
@@ -182,9 +182,8 @@ Json to_json(const Explanation& explanation) {
         out["categories"].push_back(category_json(each));
     }
     for (const auto& each : explanation.timeline) {
-        out["timeline"].push_back({{"phase", name(each.phase)},
-                                   {"layer", each.layer},
-                                   {"bytes", each.bytes.count()}});
+        out["timeline"].push_back(
+            {{"phase", name(each.phase)}, {"layer", each.layer}, {"bytes", each.bytes.count()}});
     }
     for (const auto& each : explanation.dials) out["dials"].push_back(dial_json(each));
     return out;

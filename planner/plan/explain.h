@@ -34,7 +34,7 @@ struct TimelinePoint {
 
 /// A request one step along one setting; everything else stays, batch and GPUs included.
 struct Dial {
-    std::string knob{};
+    std::string knob{};  ///< or "gpus", which data parallelism takes
     std::string from{};
     std::string to{};
     Bytes memory{};  ///< worst rank

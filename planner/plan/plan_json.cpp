@@ -148,18 +148,18 @@ StoredPlan read_plan(const JsonCursor& json, const Library& library) {
 
 Json to_json(const Plan& plan) {
     const auto& predicted = plan.predicted;
-    return {{"format", kFormat},
-            {"request", request_json(plan.request)},
-            {"step", {{"digest", predicted.digest}, {"ops", predicted.ops}}},
-            {"predicted", predicted_json(predicted)},
-            {"verdict", std::visit([](const auto& each) { return verdict_json(each); },
-                                   plan.verdict)},
-            {"band", band_json(predicted.band)},
-            {"stages", stages_json(predicted)},
-            {"phases", phases_json(predicted)},
-            {"traffic", traffic_json(predicted)},
-            {"price", to_json(predicted.cost.price)},
-            {"notes", predicted.cost.notes}};
+    return {
+        {"format", kFormat},
+        {"request", request_json(plan.request)},
+        {"step", {{"digest", predicted.digest}, {"ops", predicted.ops}}},
+        {"predicted", predicted_json(predicted)},
+        {"verdict", std::visit([](const auto& each) { return verdict_json(each); }, plan.verdict)},
+        {"band", band_json(predicted.band)},
+        {"stages", stages_json(predicted)},
+        {"phases", phases_json(predicted)},
+        {"traffic", traffic_json(predicted)},
+        {"price", to_json(predicted.cost.price)},
+        {"notes", predicted.cost.notes}};
 }
 
 StoredPlan plan_from_json(const JsonCursor& json, const Library& library) {

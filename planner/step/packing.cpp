@@ -1,6 +1,7 @@
 #include "planner/step/packing.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
 
@@ -47,23 +48,32 @@ namespace {
 class Windows {
 public:
     Windows(const std::vector<Interval>& intervals, const Packing& packing, std::size_t ops)
-        : intervals_(intervals), packing_(packing), windows_(ops / kStep + 1) {}
+        : intervals_(intervals), packing_(packing) {
+        for (std::size_t row = 0; row < kSteps.size(); ++row) {
+            rows_[row].resize(ops / kSteps[row] + 1);
+        }
+    }
 
     /// Placed intervals, by offset, among which are all that live at the time of `interval`.
     [[nodiscard]] const Order& around(const Interval& interval) const {
-        const auto window = static_cast<std::size_t>(interval.first) / kStep;
-        const auto end = (window + 2) * kStep;
-        return static_cast<std::size_t>(interval.last) < end ? windows_[window] : all_;
+        for (std::size_t row = 0; row < kSteps.size(); ++row) {
+            const auto window = static_cast<std::size_t>(interval.first) / kSteps[row];
+            const auto end = (window + 2) * kSteps[row];
+            if (static_cast<std::size_t>(interval.last) < end) return rows_[row][window];
+        }
+        return all_;
     }
     void add(std::uint32_t i) {
-        const auto first = static_cast<std::size_t>(intervals_[i].first) / kStep;
-        const auto last = static_cast<std::size_t>(intervals_[i].last) / kStep;
-        for (auto w = first > 0 ? first - 1 : 0; w <= last; ++w) insert(windows_[w], i);
+        for (std::size_t row = 0; row < kSteps.size(); ++row) {
+            const auto first = static_cast<std::size_t>(intervals_[i].first) / kSteps[row];
+            const auto last = static_cast<std::size_t>(intervals_[i].last) / kSteps[row];
+            for (auto w = first > 0 ? first - 1 : 0; w <= last; ++w) insert(rows_[row][w], i);
+        }
         insert(all_, i);
     }
 
 private:
-    static constexpr std::size_t kStep = 32;  ///< ops; a window is two of them long
+    static constexpr std::array<std::size_t, 2> kSteps{32, 512};  ///< ops; windows are two long
 
     void insert(Order& list, std::uint32_t i) const {
         const auto offset = [&](auto k) { return packing_.offset[k]; };
@@ -72,7 +82,7 @@ private:
 
     const std::vector<Interval>& intervals_;
     const Packing& packing_;
-    std::vector<Order> windows_;
+    std::array<std::vector<Order>, kSteps.size()> rows_{};
     Order all_{};
 };
 
@@ -107,14 +117,15 @@ Packing fill_gaps(const std::vector<Interval>& intervals, const Order& order, st
 
 namespace {
 
-constexpr std::int64_t kBudget = 4'000'000;
+/// Neighbours that gaps are looked for between: some 10 ms. Without recomputation, where storages
+/// have most neighbours, a stack is near the bound already.
+constexpr std::int64_t kBudget = 6'000'000;
 /// Less than this share above the bound is not worth more time.
 constexpr double kEnough = 0.002;
 
 /// Indices of the intervals, largest key first; equal keys in the order of first use.
-template <class Key>
-Order order_by(const std::vector<Interval>& intervals, Key key) {
-    std::vector<std::pair<double, std::uint32_t>> keyed(intervals.size());
+Order order_by(const std::vector<Interval>& intervals, std::int64_t (*key)(const Interval&)) {
+    std::vector<std::pair<std::int64_t, std::uint32_t>> keyed(intervals.size());
     for (std::uint32_t i = 0; i < keyed.size(); ++i) keyed[i] = {-key(intervals[i]), i};
     std::ranges::sort(keyed);
     Order order(keyed.size());
@@ -122,27 +133,24 @@ Order order_by(const std::vector<Interval>& intervals, Key key) {
     return order;
 }
 
-double length(const Interval& i) { return static_cast<double>(i.last - i.first + 1); }
-double size(const Interval& i) { return static_cast<double>(i.size); }
-double area(const Interval& i) { return length(i) * size(i); }
+std::int64_t length(const Interval& interval) { return interval.last - interval.first + 1; }
+std::int64_t size(const Interval& interval) { return interval.size; }
 
 }  // namespace
 
 Packing pack(const std::vector<Interval>& intervals, std::size_t ops, std::int64_t bound) {
     Packing best = replay(intervals);
+    const auto limit = static_cast<double>(bound) * (1.0 + kEnough);
     const auto keep = [&](Packing next) {
         if (!next.offset.empty() && next.height < best.height) best = std::move(next);
-        return static_cast<double>(best.height) <= static_cast<double>(bound) * (1.0 + kEnough);
+        return static_cast<double>(best.height) <= limit;
     };
-    std::vector<Order> orders;
-    for (const auto key : {length, area, size}) {
-        orders.push_back(order_by(intervals, key));
-        if (keep(stack(intervals, orders.back(), ops))) return best;
-    }
+    if (static_cast<double>(best.height) <= limit) return best;
+    const Order by_length = order_by(intervals, length);
+    if (keep(stack(intervals, by_length, ops))) return best;
     std::int64_t budget = kBudget;
-    for (const auto& order : {orders[2], orders[1], orders[0]}) {
-        if (keep(fill_gaps(intervals, order, ops, budget))) return best;
-    }
+    if (keep(fill_gaps(intervals, by_length, ops, budget))) return best;
+    keep(fill_gaps(intervals, order_by(intervals, size), ops, budget));
     return best;
 }
 

@@ -35,8 +35,8 @@ Packing stack(const std::vector<Interval>& intervals, const Order& order, std::s
 Packing fill_gaps(const std::vector<Interval>& intervals, const Order& order, std::size_t ops,
                   std::int64_t& budget);
 
-/// A packing whose height is near `bound`, the peak of the live bytes, at a cost that grows about
-/// as the number of intervals. They are in the order of `first`.
+/// The lowest of several packings, tried until one is near `bound`, the peak of the live bytes.
+/// Intervals are in the order of `first`.
 Packing pack(const std::vector<Interval>& intervals, std::size_t ops, std::int64_t bound);
 
 }  // namespace headroom

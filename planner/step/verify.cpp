@@ -26,7 +26,7 @@ struct Overwrite {
 };
 
 struct StorageState {
-    std::int32_t filled = kNever;  ///< the last write that views share, which no op wrote as such
+    std::int32_t filled = kNever;  ///< the last write: how old a name is that no op wrote as such
     std::int32_t overwrite = -1;   ///< the latest
 };
 
@@ -108,10 +108,11 @@ private:
 
 /// Persistent tensors and the step's inputs hold a value before the first op.
 void Verifier::fill_at_start() {
-    for (const auto& tensor : graph_.tensors) {
-        const Tensor& root = graph_[tensor.storage];
-        if (!root.persistent && !root.label.part.starts_with("input.")) continue;
-        storages_[static_cast<std::size_t>(tensor.storage.index)].filled = kBeforeStep;
+    for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
+        const Tensor& tensor = graph_.tensors[i];
+        const bool input = tensor.label.part.starts_with("input.");
+        if (input) written_[i] = kBeforeStep;
+        if (input || tensor.persistent) storages_[i].filled = kBeforeStep;
     }
 }
 
@@ -128,8 +129,8 @@ void Verifier::visit() {
     for (const auto& spec : declared) {
         check_declared(spec, outputs[position]);
         const bool own_input =
-            spec.alias >= 0 && graph_.inputs(node())[static_cast<std::size_t>(spec.alias)] ==
-                                   outputs[position];
+            spec.alias >= 0 &&
+            graph_.inputs(node())[static_cast<std::size_t>(spec.alias)] == outputs[position];
         if (own_input) {
             write_extra(outputs[position]);  // a kept tensor, summed in place under its own name
         } else {

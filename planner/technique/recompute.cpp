@@ -20,11 +20,10 @@ bool selected(const Op& op, const SelectiveOps& ops) {
     if (std::holds_alternative<Activate>(op)) return ops.activation;
     // Dropout on probabilities; a branch's own writes over its input and is gone.
     const auto* dropout = std::get_if<Dropout>(&op);
-    return ops.attention && (std::holds_alternative<Attention>(op) ||
-                             std::holds_alternative<Scores>(op) ||
-                             std::holds_alternative<Softmax>(op) ||
-                             std::holds_alternative<Context>(op) ||
-                             (dropout != nullptr && !dropout->in_place));
+    return ops.attention &&
+           (std::holds_alternative<Attention>(op) || std::holds_alternative<Scores>(op) ||
+            std::holds_alternative<Softmax>(op) || std::holds_alternative<Context>(op) ||
+            (dropout != nullptr && !dropout->in_place));
 }
 
 /// The sum that starts a block: what is kept instead of both addends.
@@ -40,7 +39,8 @@ public:
           spec_(lowering.request.recompute),
           producer_(graph_.tensors.size(), -1),
           kept_(graph_.tensors.size(), false),
-          clone_of_(graph_.tensors.size()) {
+          clone_of_(graph_.tensors.size()),
+          passing_clone_of_(graph_.tensors.size()) {
         number_layers(lowering.stage);
         while (forward_ < graph_.ops.size() && graph_.ops[forward_].phase == Phase::forward) {
             ++forward_;
@@ -77,7 +77,8 @@ private:
     }
 
     void mark() {
-        const bool whole = spec_.mode != RecomputeMode::none && spec_.mode != RecomputeMode::selective;
+        const bool whole =
+            spec_.mode != RecomputeMode::none && spec_.mode != RecomputeMode::selective;
         for (std::size_t at = 0; at < forward_; ++at) {
             const auto& node = graph_.ops[at];
             for (const auto id : graph_.outputs(node)) {
@@ -102,11 +103,20 @@ private:
             keep(outputs[0]);
         }
         if (segment_[at] < 0) return;
-        for (const auto id : graph_.inputs(node)) {
-            const auto from = producer_[static_cast<std::size_t>(id.index)];
-            if (from < 0 || segment_[static_cast<std::size_t>(from)] == segment_[at]) continue;
-            keep(is_entry_sum(node.op) ? outputs[0] : id);
+        const auto inputs = graph_.inputs(node);
+        if (is_entry_sum(node.op) && enters(inputs[0], at) && enters(inputs[1], at)) {
+            keep(outputs[0]);
+            return;
         }
+        for (const auto id : inputs) {
+            if (enters(id, at)) keep(id);
+        }
+    }
+
+    /// Whether a value that an op reads was made outside the op's segment.
+    [[nodiscard]] bool enters(TensorId id, std::size_t at) const {
+        const auto from = producer_[static_cast<std::size_t>(id.index)];
+        return from >= 0 && segment_[static_cast<std::size_t>(from)] != segment_[at];
     }
 
     void keep(TensorId id) { kept_[static_cast<std::size_t>(id.index)] = true; }
@@ -118,19 +128,33 @@ private:
         return dropped_[static_cast<std::size_t>(producer_[at])] ? producer_[at] : -1;
     }
 
-    TensorId available(TensorId id, std::size_t reader) {
+    /// Whose sake an op runs again for: a backward op's, or another op's that runs again.
+    enum class Reader : std::uint8_t { backward, rerun };
+    using Clones = std::vector<TensorId>;
+
+    /// Where a clone is looked up. What is cheaper to make than to keep does not wait in a re-run
+    /// segment for its backward readers: they make it again. The gathers of a single layer do wait,
+    /// since their readers come at once.
+    Clones& clones(const Op& op, Reader reader) {
+        if (reader == Reader::backward || !always_cloned(op)) return clone_of_;
+        const bool waits = span_ == 1 && !std::holds_alternative<Dequantize>(op);
+        return waits ? clone_of_ : passing_clone_of_;
+    }
+
+    /// The value itself, or a clone of it made right before op `at`.
+    TensorId available(TensorId id, std::size_t at, Reader reader) {
         const std::int32_t from = source(id);
         if (from < 0) return id;
-        TensorId clone = clone_of_[static_cast<std::size_t>(id.index)];
-        if (clone.valid()) return clone;
-        clone_op(static_cast<std::size_t>(from), reader);
-        return clone_of_[static_cast<std::size_t>(id.index)];
+        Clones& clone_of = clones(graph_.ops[static_cast<std::size_t>(from)].op, reader);
+        const auto index = static_cast<std::size_t>(id.index);
+        if (!clone_of[index].valid()) clone_op(static_cast<std::size_t>(from), at, clone_of);
+        return clone_of[index];
     }
 
     void redirect(std::size_t at) {
         const std::size_t count = graph_.ops[at].in_count;
         for (std::size_t i = 0; i < count; ++i) {
-            const TensorId id = available(graph_.inputs(graph_.ops[at])[i], at);
+            const TensorId id = available(graph_.inputs(graph_.ops[at])[i], at, Reader::backward);
             graph_.inputs(graph_.ops[at])[i] = id;
         }
         follow(graph_.ops[at]);
@@ -150,13 +174,14 @@ private:
         }
     }
 
-    void clone_op(std::size_t from, std::size_t reader) {
+    void clone_op(std::size_t from, std::size_t at, Clones& clone_of) {
         const OpNode node = graph_.ops[from];
         const std::vector<TensorId> old_in(graph_.inputs(node).begin(), graph_.inputs(node).end());
-        const std::vector<TensorId> old_out(graph_.outputs(node).begin(), graph_.outputs(node).end());
+        const std::vector<TensorId> old_out(graph_.outputs(node).begin(),
+                                            graph_.outputs(node).end());
         const auto* norm = std::get_if<Norm>(&node.op);
-        const bool from_sum = norm != nullptr && norm->residual &&
-                              kept_[static_cast<std::size_t>(old_out[0].index)];
+        const bool from_sum =
+            norm != nullptr && norm->residual && kept_[static_cast<std::size_t>(old_out[0].index)];
         std::vector<TensorId> in;
         Op op = node.op;
         if (from_sum) {
@@ -165,25 +190,26 @@ private:
             in = {old_out[0]};
             in.insert(in.end(), old_in.begin() + 2, old_in.end());
         } else {
-            for (const auto id : old_in) in.push_back(available(id, reader));
+            for (const auto id : old_in) in.push_back(available(id, at, Reader::rerun));
         }
-        place(node, std::move(op), in, old_out, from_sum ? 1 : 0, reader);
+        const auto out = place(node, std::move(op), in, at);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const TensorId old_id = old_out[i + (from_sum ? 1 : 0)];
+            graph_[out[i]].label = graph_[old_id].label;
+            graph_[out[i]].role = graph_[old_id].role;
+            clone_of[static_cast<std::size_t>(old_id.index)] = out[i];
+        }
     }
 
-    void place(const OpNode& like, Op op, const std::vector<TensorId>& in,
-               const std::vector<TensorId>& old_out, std::size_t skipped, std::size_t reader) {
-        const std::size_t ops = graph_.ops.size();
-        const auto out = graph_.emit(std::move(op), in, {.layer = like.layer}, Phase::backward);
-        for (std::size_t i = 0; i < out.size(); ++i) {
-            const Tensor& old_tensor = graph_[old_out[i + skipped]];
-            graph_[out[i]].label = old_tensor.label;
-            graph_[out[i]].role = old_tensor.role;
-            clone_of_[static_cast<std::size_t>(old_out[i + skipped].index)] = out[i];
-        }
-        OpNode node = graph_.ops[ops];
+    /// A copy of an op, put before op `at`. -> its outputs.
+    std::vector<TensorId> place(const OpNode& like, Op op, const std::vector<TensorId>& in,
+                                std::size_t at) {
+        auto out = graph_.emit(std::move(op), in, {.layer = like.layer}, Phase::backward);
+        OpNode node = graph_.ops.back();
         graph_.ops.pop_back();
         node.recomputed = true;
-        insertions_.before(reader, std::move(node));
+        insertions_.before(at, std::move(node));
+        return out;
     }
 
     StepGraph& graph_;
@@ -193,7 +219,8 @@ private:
     std::vector<std::int64_t> position_{};
     std::vector<std::int32_t> producer_;
     std::vector<bool> kept_;
-    std::vector<TensorId> clone_of_;
+    Clones clone_of_;          ///< by value, for backward readers and most others
+    Clones passing_clone_of_;  ///< by value, for the re-run alone
     std::vector<bool> dropped_{};
     std::vector<std::int64_t> segment_{};
     Insertions insertions_{};
@@ -204,13 +231,16 @@ private:
 std::int64_t segment_layers(const RecomputeSpec& spec, std::int64_t layers) {
     const std::int64_t count = std::max<std::int64_t>(layers, 1);
     switch (spec.mode) {
-        case RecomputeMode::every: return std::min(spec.every, count);
+        case RecomputeMode::every:
+            return std::min(spec.every, count);
         case RecomputeMode::sqrt:
             return static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(count))));
-        case RecomputeMode::all: return count;
+        case RecomputeMode::all:
+            return count;
         case RecomputeMode::none:
         case RecomputeMode::selective:
-        case RecomputeMode::layer: return 1;
+        case RecomputeMode::layer:
+            return 1;
     }
     return 1;
 }

@@ -76,8 +76,7 @@ TEST_CASE("StoragesAliveTogetherShareNoByte") {
     for (unsigned seed = 0; seed < 20; ++seed) {
         const auto graph = random_graph(seed);
         const double share = waste(graph, planned(graph));
-        WARN(share);
-        CHECK(share < 0.10);
+        CHECK(share < 0.15);
     }
 }
 
@@ -120,7 +119,7 @@ TEST_CASE("ADecoderStepPacksWithinOnePercentOfItsPeak") {
             const auto graph = decoder({.layers = layers, .vocabulary = vocabulary});
             const auto plan = planned(graph);
             INFO(layers << " layers, vocabulary " << vocabulary);
-            WARN(layers<<" "<<waste(graph, plan));CHECK(waste(graph, plan) < 0.01);
+            CHECK(waste(graph, plan) < 0.005);
         }
     }
 }

@@ -1,0 +1,87 @@
+#include <array>
+#include <utility>
+
+#include "planner/cli/completion.h"
+#include "planner/cli/program.h"
+#include "planner/cli/verbs.h"
+#include "planner/spec/knob.h"
+#include "planner/spec/names.h"
+
+namespace headroom::cli {
+namespace {
+
+constexpr const char* kGpus = "headroom hardware list -q";
+constexpr const char* kModels = "headroom model -q";
+
+template <class Enum>
+std::vector<std::string> words_of() {
+    return {kNames<Enum>.begin(), kNames<Enum>.end()};
+}
+
+std::vector<std::string> pins() {
+    std::vector<std::string> out;
+    for (const auto& knob : knobs()) out.push_back(std::string(knob.name) + "=");
+    return out;
+}
+
+/// What the value of an option or argument may be; CLI11 does not tell its validators' lists.
+void add_values(OptionWords& words, const std::string& name) {
+    const std::vector<std::pair<std::string, const char*>> commands{
+        {"--gpu", kGpus}, {"model", kModels}, {"name", kGpus}};
+    for (const auto& [key, command] : commands) {
+        if (name == key) words.command = command;
+    }
+    if (name == "--goal") words.values = words_of<Goal>();
+    if (name == "--optimize") words.values = words_of<Aim>();
+    if (name == "--pin") words.values = pins();
+    if (name == "action") words.values = {"list", "show"};
+    if (name == "kind") words.values = {"plan", "request", "hardware", "model", "node", "prices"};
+}
+
+/// Types as help shows them: a GPU or model may be given as a path as well.
+bool names_file(const std::string& type) {
+    return type.ends_with("FILE") || type.ends_with(".json") || type == "PATH" || type == "DIR" ||
+           type == "NAME" || type == "MODEL";
+}
+
+OptionWords option_words(const CLI::Option& option) {
+    OptionWords out{.help = option.get_description(),
+                    .takes_value = option.get_items_expected() > 0};
+    for (const auto& each : option.get_snames()) out.names.push_back("-" + each);
+    for (const auto& each : option.get_lnames()) out.names.push_back("--" + each);
+    out.files = names_file(option.get_type_name());
+    add_values(out, out.names.empty() ? option.get_name() : out.names.back());
+    return out;
+}
+
+VerbWords verb_words(CLI::App& app) {
+    VerbWords out{.name = app.get_name(), .help = app.get_description()};
+    for (const auto* option : app.get_options()) {
+        auto words = option_words(*option);
+        if (!words.names.empty()) {
+            out.options.push_back(std::move(words));
+            continue;
+        }
+        // Two arguments of one verb are of one kind, or the first is a short list of words.
+        out.argument.values.insert(out.argument.values.end(), words.values.begin(),
+                                   words.values.end());
+        if (!words.command.empty()) out.argument.command = words.command;
+        out.argument.files = out.argument.files || words.files;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::vector<VerbWords> program_words() {
+    CLI::App app("", "headroom");
+    Options options;
+    declare_program(app, options);
+    std::vector<VerbWords> out;
+    for (auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+        if (!verb->get_group().empty()) out.push_back(verb_words(*verb));
+    }
+    return out;
+}
+
+}  // namespace headroom::cli

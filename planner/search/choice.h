@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "planner/search/search.h"
+
+namespace headroom {
+
+/// One point of the joint space, small enough to hold a million of.
+struct Choice {
+    std::int32_t gpus = 1;
+    std::int32_t data = 1;
+    std::int32_t tensor = 1;
+    std::int32_t context = 1;
+    std::int32_t pipeline = 1;
+    std::int32_t interleave = 1;
+    std::int32_t expert = 1;
+    std::int32_t shard = 0;
+    std::int32_t micro_batch = 1;
+    std::int32_t accumulation = 1;
+    std::int32_t key = 0;  ///< index of what decides the micro-step's graph
+    std::uint8_t zero = 0;
+    std::uint8_t recompute = 0;  ///< index into recompute_options()
+    Tier optimizer = Tier::device;
+    Tier parameters = Tier::device;
+    bool activations = false;
+    AdapterKind adapter = AdapterKind::none;
+    ContextKind context_kind = ContextKind::gather;
+};
+
+/// Recomputation settings that the search tries, cheapest in time first.
+const std::vector<RecomputeSpec>& recompute_options();
+
+/// What the graph of a micro-step depends on, sharding, pipeline and micro-batch apart.
+struct GraphKey {
+    std::int32_t tensor = 1;
+    std::int32_t context = 1;
+    std::int32_t expert = 1;
+    std::uint8_t recompute = 0;
+    bool activations = false;
+    AdapterKind adapter = AdapterKind::none;
+    ContextKind context_kind = ContextKind::gather;
+    auto operator<=>(const GraphKey&) const = default;
+};
+GraphKey graph_key(const Choice& choice);
+
+/// The joint space: every legal combination of the knobs that are not pinned.
+struct Space {
+    std::vector<Choice> choices{};
+    std::vector<GraphKey> keys{};
+};
+Space enumerate(const SearchRequest& request);
+
+/// The request of a choice.
+PlanRequest with(const SearchRequest& request, const Choice& choice);
+
+/// Sequences a step when the request leaves it open: about four million tokens for pretraining, 64
+/// sequences for fine-tuning, never fewer than the GPUs.
+std::int64_t default_global_batch(const PlanRequest& base);
+
+}  // namespace headroom

@@ -1,0 +1,300 @@
+#include "planner/search/search.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <tbb/parallel_invoke.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <span>
+
+#include "planner/search/front.h"
+#include "planner/search/neighbours.h"
+#include "planner/search/rank.h"
+
+namespace headroom {
+namespace {
+
+/// The ranking is a few percent off: so much over capacity is still looked at, and so much slower
+/// than the best so far is not.
+constexpr double kMemorySlack = 1.05;
+constexpr double kTimeSlack = 1.15;
+/// Configurations predicted from their own graphs before the ranking is trusted.
+constexpr std::size_t kExact = 24;
+constexpr std::size_t kMostExact = 160;
+constexpr std::size_t kFrontExact = 12;
+
+/// The request without what no graph depends on: sources, prices and notes are most of its size.
+SearchRequest without_texts(const SearchRequest& request) {
+    SearchRequest lean = request;
+    auto& gpu = lean.base.hardware.profile;
+    gpu.sources.clear();
+    gpu.prices.clear();
+    gpu.aliases.clear();
+    gpu.notes.clear();
+    gpu.node.sources.clear();
+    return lean;
+}
+
+class Searcher {
+public:
+    Searcher(const SearchRequest& request, std::stop_token stop, const Progress& progress)
+        : request_(request), stop_(std::move(stop)), progress_(progress), ranker_(request),
+          lean_(without_texts(request)) {}
+
+    SearchResult run() {
+        const auto begin = std::chrono::steady_clock::now();
+        space_ = enumerate(request_);
+        result_.space = static_cast<std::int64_t>(space_.choices.size());
+        bound();
+        profile_keys();
+        score_all();
+        if (!stop_.stop_requested()) choose();
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+        result_.took = Seconds{took.count()};
+        return std::move(result_);
+    }
+
+private:
+    [[nodiscard]] double capacity() const {
+        return request_.base.hardware.profile.memory_capacity.real();
+    }
+
+    /// Rules out what cannot hold its own states; the keys that are left need a graph.
+    void bound() {
+        scores_.assign(space_.choices.size(), Score{.bytes = kImpossible});
+        needed_.assign(space_.keys.size(), -1);
+        for (std::size_t i = 0; i < space_.choices.size(); ++i) {
+            const Choice& choice = space_.choices[i];
+            if (ranker_.least_bytes(choice) > capacity()) {
+                ++result_.bounded;
+                continue;
+            }
+            alive_.push_back(i);
+            auto& first = needed_[static_cast<std::size_t>(choice.key)];
+            if (first < 0) first = static_cast<std::int64_t>(i);
+        }
+    }
+
+    void profile_keys() {
+        profiles_.resize(space_.keys.size());
+        std::vector<std::size_t> segments;
+        std::vector<std::size_t> own;
+        for (std::size_t k = 0; k < space_.keys.size(); ++k) {
+            if (needed_[k] < 0) continue;
+            const auto option = space_.keys[k].recompute;
+            const bool listed = option < recompute_options().size();
+            const bool several = listed && is_segmented(recompute_options()[option]);
+            (several ? segments : own).push_back(k);
+        }
+        tbb::parallel_for(std::size_t{0}, own.size(), [&](std::size_t n) {
+            if (!stop_.stop_requested()) profiles_[own[n]] = profile_of(own[n], std::nullopt);
+        });
+        for (const auto k : segments) {
+            profiles_[k] = segmented(sibling(k, RecomputeMode::none),
+                                     sibling(k, RecomputeMode::layer));
+        }
+        result_.lowered += 4 * static_cast<std::int64_t>(own.size());
+        if (progress_) progress_(result_.space / 2, result_.space);
+    }
+
+    KeyProfile profile_of(std::size_t key, std::optional<std::uint8_t> option) {
+        Choice choice = space_.choices[static_cast<std::size_t>(needed_[key])];
+        if (option) choice.recompute = *option;
+        return key_profile(lean_, choice);
+    }
+
+    /// The profile of the same key with another recomputation: there already, or lowered now.
+    KeyProfile sibling(std::size_t key, RecomputeMode mode) {
+        const auto& options = recompute_options();
+        const auto found = std::ranges::find(options, mode, &RecomputeSpec::mode);
+        GraphKey wanted = space_.keys[key];
+        wanted.recompute = static_cast<std::uint8_t>(found - options.begin());
+        // Copies of activations in host memory exist only beside recomputation.
+        if (mode == RecomputeMode::none) wanted.activations = false;
+        const auto at = std::ranges::find(space_.keys, wanted);
+        if (at != space_.keys.end()) {
+            const auto& profile = profiles_[static_cast<std::size_t>(at - space_.keys.begin())];
+            if (profile.usable) return profile;
+        }
+        return profile_of(key, wanted.recompute);
+    }
+
+    void score_all() {
+        constexpr std::size_t kGrain = 4096;
+        tbb::parallel_for(tbb::blocked_range<std::size_t>(0, alive_.size(), kGrain),
+                          [&](const auto& range) {
+                              for (auto a = range.begin(); a != range.end(); ++a) {
+                                  const Choice& choice = space_.choices[alive_[a]];
+                                  const auto& key = profiles_[static_cast<std::size_t>(choice.key)];
+                                  if (key.usable) scores_[alive_[a]] = ranker_.score(choice, key);
+                              }
+                          });
+        result_.evaluated = static_cast<std::int64_t>(alive_.size());
+        if (progress_) progress_(result_.space, result_.space);
+    }
+
+    [[nodiscard]] bool may_fit(const Choice& choice, const Score& score) const {
+        const auto& node = request_.base.hardware.profile.node;
+        const double ranks = static_cast<double>(std::min<std::int64_t>(choice.gpus, std::max<std::int64_t>(node.gpus, 1)));
+        return score.bytes <= capacity() * kMemorySlack &&
+               score.host * ranks <= node.host_ram.real() * kMemorySlack &&
+               score.nvme * ranks <= node.nvme_capacity.real() * kMemorySlack;
+    }
+
+    [[nodiscard]] double aim_value(const Choice& choice, const Score& score) const {
+        switch (request_.aim) {
+            case Aim::time: return score.step;
+            case Aim::cost: return score.step * choice.gpus;
+            case Aim::memory: return score.bytes;
+        }
+        return score.step;
+    }
+
+    void choose() {
+        std::vector<std::size_t> order;
+        for (const auto i : alive_) {
+            if (may_fit(space_.choices[i], scores_[i])) order.push_back(i);
+        }
+        const auto better = [&](std::size_t a, std::size_t b) {
+            const double x = aim_value(space_.choices[a], scores_[a]);
+            const double y = aim_value(space_.choices[b], scores_[b]);
+            return x != y ? x < y : a < b;
+        };
+        const std::size_t head = std::min(order.size(), kMostExact);
+        std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(head),
+                          order.end(), better);
+        order.resize(head);
+        double best_value = kImpossible;
+        std::optional<Candidate> best;
+        for (std::size_t first = 0; first < order.size(); first += kExact) {
+            const double ranked = aim_value(space_.choices[order[first]], scores_[order[first]]);
+            if (stop_.stop_requested() || (best && ranked > best_value * kTimeSlack)) break;
+            const std::size_t count = std::min(kExact, order.size() - first);
+            for (auto& exact : evaluate_all({order.data() + first, count})) {
+                if (!exact.fits || over_budget(exact)) continue;
+                const double value = exact_value(exact);
+                if (value < best_value) {
+                    best_value = value;
+                    best = exact;
+                }
+                candidates_.push_back(std::move(exact));
+            }
+            if (best) break;
+        }
+        finish(best);
+    }
+
+    [[nodiscard]] double exact_value(const Candidate& candidate) const {
+        switch (request_.aim) {
+            case Aim::time: return candidate.step.count();
+            case Aim::cost: return candidate.usd_per_million_tokens > 0.0
+                                       ? candidate.usd_per_million_tokens
+                                       : candidate.step.count() *
+                                             static_cast<double>(candidate.request.hardware.gpus);
+            case Aim::memory: return candidate.memory.real();
+        }
+        return candidate.step.count();
+    }
+
+    [[nodiscard]] bool over_budget(const Candidate& candidate) const {
+        if (!request_.budget || request_.base.train.tokens == 0) return false;
+        const double millions = static_cast<double>(request_.base.train.tokens) / 1e6;
+        return candidate.usd_per_million_tokens * millions > request_.budget->count();
+    }
+
+    /// The exact estimates of choices that are legal, in their order.
+    std::vector<Candidate> evaluate_all(std::span<const std::size_t> indices) {
+        std::vector<std::optional<Candidate>> found(indices.size());
+        tbb::parallel_for(std::size_t{0}, indices.size(), [&](std::size_t n) {
+            const PlanRequest request = with(request_, space_.choices[indices[n]]);
+            try {
+                validate(request);
+            } catch (const InputError&) {
+                return;  // a combination that the request's own rules exclude
+            }
+            found[n] = candidate(request);
+        });
+        std::vector<Candidate> out;
+        for (auto& one : found) {
+            if (one) out.push_back(std::move(*one));
+        }
+        result_.lowered += 2 * static_cast<std::int64_t>(out.size());
+        return out;
+    }
+
+    void finish(const std::optional<Candidate>& best) {
+        if (!best) {
+            result_.ladder = ladder(request_.base);
+            explain_shortage();
+            return;
+        }
+        std::vector<std::size_t> fitting;
+        for (const auto i : alive_) {
+            if (may_fit(space_.choices[i], scores_[i])) fitting.push_back(i);
+        }
+        const auto spread =
+            front_of(space_.choices, scores_, std::move(fitting), kFrontExact);
+        tbb::parallel_invoke([&] { result_.ladder = ladder(request_.base); },
+                             [&] {
+                                 result_.best = predict(best->request);
+                                 result_.neighbours = neighbours(*result_.best, request_.pinned);
+                             });
+        for (auto& exact : evaluate_all(spread)) {
+            if (exact.fits) candidates_.push_back(std::move(exact));
+        }
+        result_.front = pareto(std::move(candidates_));
+    }
+
+    /// Nothing fits: the configuration that needs least, and what it lacks.
+    void explain_shortage() {
+        if (space_.choices.empty()) {
+            result_.nearest = "no combination of the pinned knobs divides the GPUs, heads and batch";
+            return;
+        }
+        std::size_t least = 0;
+        double bytes = kImpossible;
+        for (std::size_t i = 0; i < space_.choices.size(); ++i) {
+            const double need = scores_[i].bytes < kImpossible
+                                    ? scores_[i].bytes
+                                    : ranker_.least_bytes(space_.choices[i]);
+            if (need < bytes) {
+                bytes = need;
+                least = i;
+            }
+        }
+        const auto closest = evaluate_all({&least, 1});
+        if (closest.empty()) return;
+        const Bytes missing = closest.front().memory - request_.base.hardware.profile.memory_capacity;
+        result_.nearest =
+            missing > Bytes{}
+                ? "the smallest configuration needs " + to_string(missing) + " more device memory"
+                : "the smallest configuration needs more host memory or drives than the node has";
+    }
+
+    static constexpr double kImpossible = 1e300;
+
+    const SearchRequest& request_;
+    std::stop_token stop_;
+    const Progress& progress_;
+    Ranker ranker_;
+    SearchRequest lean_;  ///< copied for every graph
+    Space space_{};
+    std::vector<Score> scores_{};
+    std::vector<std::size_t> alive_{};
+    std::vector<std::int64_t> needed_{};
+    std::vector<KeyProfile> profiles_{};
+    std::vector<Candidate> candidates_{};
+    SearchResult result_{};
+};
+
+}  // namespace
+
+SearchResult search(const SearchRequest& request, std::stop_token stop, const Progress& progress) {
+    return Searcher(request, std::move(stop), progress).run();
+}
+
+}  // namespace headroom
