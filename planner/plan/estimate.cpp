@@ -43,8 +43,10 @@ std::int64_t communicators(const ParallelLayout& layout) {
 }
 
 OutsideMemory outside_memory(const PlanRequest& request) {
-    return {request.hardware.profile.context,
-            CommunicatorBytes{}.expected * communicators(request.layout)};
+    const auto& gpu = request.hardware.profile;
+    const std::int64_t groups = communicators(request.layout);
+    return {gpu.context, CommunicatorBytes{}.expected * groups,
+            std::max(gpu.context_high, gpu.context) + CommunicatorBytes{}.high * groups};
 }
 
 DistinctStages distinct_stages(const PlanRequest& request) {
@@ -102,7 +104,8 @@ Estimate combine(const PlanRequest& request, const DistinctStages& distinct,
         nvme_worst = std::max(nvme_worst, out.stages.back().nvme);
         costs.push_back(profile.cost);
     }
-    out.device += outside.context + outside.communicators;
+    const Bytes high = out.device + outside.high;
+    out.device += outside.expected();
     out.host_node = host_worst * ranks_of_node(request);
     out.nvme_node = nvme_worst * ranks_of_node(request);
     const PipelineCost cost =
@@ -112,6 +115,7 @@ Estimate combine(const PlanRequest& request, const DistinctStages& distinct,
     const auto& gpu = request.hardware.profile;
     out.fits = out.device <= gpu.memory_capacity && out.host_node <= gpu.node.host_ram &&
                out.nvme_node <= gpu.node.nvme_capacity;
+    out.safe = out.fits && high <= gpu.memory_capacity;
     return out;
 }
 

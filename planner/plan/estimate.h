@@ -12,6 +12,9 @@ namespace headroom {
 struct OutsideMemory {
     Bytes context{};
     Bytes communicators{};
+    Bytes high{};  ///< both together at the high end of their bands
+
+    [[nodiscard]] Bytes expected() const { return context + communicators; }
 };
 
 /// Communicator buffers of one process group. NCCL keeps a send and a receive buffer of 4 MiB a
@@ -45,6 +48,8 @@ struct Estimate {
     Seconds step{};
     Seconds bubble{};
     bool fits = false;
+    /// Fits even when context and communicators take the high end of their bands.
+    bool safe = false;
 };
 
 /// Stages that are lowered alike: profile index of each stage, and the stages to profile.

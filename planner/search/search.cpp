@@ -177,13 +177,18 @@ private:
             for (auto& exact : evaluate_all({order.data() + first, count})) {
                 if (!exact.fits || over_budget(exact)) continue;
                 const double value = exact_value(exact);
-                if (value < best_value) {
+                if (exact.safe && value < best_value) {
                     best_value = value;
                     best = exact;
                 }
                 candidates_.push_back(std::move(exact));
             }
             if (best) break;
+        }
+        // Nothing fits with certainty: the best that fits as expected, marked as tight.
+        if (!best && !candidates_.empty()) {
+            best = *std::ranges::min_element(
+                candidates_, {}, [&](const Candidate& one) { return exact_value(one); });
         }
         finish(best);
     }

@@ -29,6 +29,7 @@ struct Candidate {
     double tokens_per_second = 0.0;
     double usd_per_million_tokens = 0.0;
     bool fits = false;
+    bool safe = false;  ///< fits at the high end of the band too
 };
 
 /// A configuration one knob away from the best, and what it lacks.

@@ -198,33 +198,4 @@ void adapt(Lowering& lowering) {
     }
 }
 
-std::vector<std::string> adapter_targets(const ModelSpec& model) {
-    std::vector<std::string> out;
-    const auto add = [&](std::initializer_list<std::string_view> names) {
-        out.insert(out.end(), names.begin(), names.end());
-    };
-    const auto& attention = model.attention;
-    if (attention.latent) {
-        if (attention.latent->q_rank > 0) {
-            add({"q_a_proj", "q_b_proj"});
-        } else {
-            add({"q_proj"});
-        }
-        add({"kv_a_proj", "kv_b_proj"});
-    } else if (attention.fused_qkv) {
-        add({"qkv_proj"});
-    } else {
-        add({"q_proj", "k_proj", "v_proj"});
-    }
-    add({"o_proj"});
-    if (!model.ffn.gated) {
-        add({"up_proj", "down_proj"});
-    } else if (model.ffn.fused_gate_up) {
-        add({"gate_up_proj", "down_proj"});
-    } else {
-        add({"gate_proj", "up_proj", "down_proj"});
-    }
-    return out;
-}
-
 }  // namespace headroom

@@ -8,7 +8,4 @@ namespace headroom {
 /// QLoRA also keeps the blocks' matrices in 4 bits and dequantizes each where it is used.
 void adapt(Lowering& lowering);
 
-/// Names that `targets` may list for this model, as a module's own ("q_proj").
-std::vector<std::string> adapter_targets(const ModelSpec& model);
-
 }  // namespace headroom

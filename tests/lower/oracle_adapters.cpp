@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/lower/oracle.h"
 
 // Counts of Hugging Face PEFT's published runs (method_comparison/MetaMathQA); bytes of Dettmers et
@@ -38,6 +40,17 @@ double quantized_bytes(const PlanRequest& request) {
     return sum.real();
 }
 
+/// The most that temporaries of kernels take at once.
+Bytes most_workspace(const PlanRequest& request) {
+    const Lowering lowering = lower(request, stage_of(request, 0), false);
+    const auto lives = lifetimes(lowering.graph);
+    Bytes most{};
+    for (const auto& live : memory_timeline(lowering.graph, lives, Place::device).at) {
+        most = std::max(most, live[static_cast<std::size_t>(Role::workspace)]);
+    }
+    return most;
+}
+
 /// Inputs of a layer's seven linear layers, summed.
 std::int64_t inputs(const Letters& l) { return 3 * l.h + l.hq + 2 * l.h + l.f; }
 
@@ -75,6 +88,19 @@ TEST_CASE("QuantizationLeavesEmbeddingsAndNormsInSixteenBits") {
     const auto weights = static_cast<double>(2 * (plain + trainable(request)));
     CHECK(held(request, Role::parameter).real() ==
           Approx(weights + quantized_bytes(request)).epsilon(1e-5));
+}
+
+TEST_CASE("OneDequantizedMatrixIsThereAtATime") {
+    PlanRequest request = adapted("meta-llama/Llama-3.1-8B", AdapterKind::qlora, 16);
+    request.model.layers = 6;
+    const Letters l = letters(request);
+    const Bytes largest{2 * l.h * l.f};
+    for (const auto mode :
+         {RecomputeMode::none, RecomputeMode::layer, RecomputeMode::every, RecomputeMode::all}) {
+        request.recompute = {mode, 2, {}};
+        CHECK(most_workspace(request) >= largest);
+        CHECK(most_workspace(request) < largest + mebibytes(16));
+    }
 }
 
 TEST_CASE("AdapterKeepsItsLowRankValuesBesideTheLayersInputs") {

@@ -141,6 +141,20 @@ TEST_CASE("SequenceParallelLayerGathersAndScattersTwiceInEachPassAndGathersInput
     CHECK(layer_sends(request, kScatter, Axis::tensor) == (2 + 2 + 1) * stream);
 }
 
+TEST_CASE("SegmentsOfSeveralLayersGatherInputsForTheRerunAndForTheBackwardPass") {
+    PlanRequest request = cut("meta-llama/Llama-3.1-8B", 4);
+    request.layout.tensor = 8;
+    request.layout.sequence_parallel = true;
+    request.recompute = {RecomputeMode::every, 2, {}};
+    const Letters l = letters(request);
+    const Bytes four = sent(request, kGather, Axis::tensor);
+    request.model.layers = 6;
+    // Megatron-LM does so too: held for the whole segment, gathered inputs would be its largest
+    // part.
+    CHECK((sent(request, kGather, Axis::tensor) - four).count() ==
+          2 * (2 + 2 + 2 + 2) * ring(2 * l.sb * l.h));
+}
+
 TEST_CASE("ExpertRowsTravelTwiceInEachPass") {
     PlanRequest request = cut("mistralai/Mixtral-8x7B-v0.1", 2);
     request.layout.data = request.layout.expert = kRanks;

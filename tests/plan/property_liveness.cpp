@@ -1,3 +1,5 @@
+#include <array>
+
 #include "planner/lower/lower.h"
 #include "planner/step/lifetime.h"
 #include "planner/step/verify.h"

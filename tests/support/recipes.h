@@ -54,6 +54,7 @@ private:
         if (pick({0, 0, 1}) != 0) {
             m.moe = MoeSpec{.experts = 8, .top_k = 2, .expert_width = 128,
                             .shared_width = pick({0, 256}), .shared_gate = flip()};
+            if (m.moe->shared_width == 0) m.moe->shared_gate = false;
             const auto dense = pick({0, 1, 3});
             for (std::int64_t i = 0; i < m.layers; ++i) m.moe_layers.push_back(i >= dense);
         }
@@ -78,7 +79,7 @@ private:
     void offload(PlanRequest& r) {
         r.train.optimizer = OptimizerKind::adamw;
         r.offload.optimizer = static_cast<Tier>(pick({0, 1, 2}));
-        if (r.offload.optimizer != Tier::device && (r.layout.zero == 3 || r.layout.replicas() == 1)) {
+        if (r.offload.optimizer != Tier::device && (r.layout.zero == 3 || r.layout.world() == 1)) {
             r.offload.parameters = static_cast<Tier>(pick({0, 1, 2}));
         }
         r.offload.activations = flip();

@@ -19,7 +19,12 @@ Outputs Add::outputs(const Specs& in) const {
 Work Add::work(const Specs& in, const Specs&) const { return {.vector = Flops{count(in[0])}}; }
 void Add::backward(Tape& tape, const OpNode& node) const {
     const TensorId dy = tape.gradient(tape.out(node, 0));
-    tape.give(tape.in(node, 0), dy);
+    TensorId first = dy;
+    if (scale != 1.0) {
+        const Add times{.scale = scale - 1.0, .in_place = false};
+        first = tape.emit(times, std::array{dy, dy}, dy)[0];
+    }
+    tape.give(tape.in(node, 0), first);
     tape.give(tape.in(node, 1), dy);
 }
 

@@ -16,6 +16,13 @@ std::int64_t groups(const Shape& shape, std::int64_t group) {
     return group > 0 ? shape[0] * (shape[1] / group) : shape[0];
 }
 
+/// scale * gradient, for a branch that was scaled before it was added.
+TensorId scaled(Tape& tape, TensorId gradient, double scale) {
+    if (scale == 1.0) return gradient;
+    const Add op{.scale = scale - 1.0, .in_place = false};
+    return tape.emit(op, std::array{gradient, gradient}, gradient)[0];
+}
+
 }  // namespace
 
 Outputs Norm::outputs(const Specs& in) const {
@@ -43,7 +50,7 @@ void Norm::backward(Tape& tape, const OpNode& node) const {
     if (!dy.valid()) {
         // Nothing reads the normalised value: the sum's gradient passes through.
         if (residual && dsum.valid()) {
-            tape.give(tape.in(node, 0), dsum);
+            tape.give(tape.in(node, 0), scaled(tape, dsum, branch_scale));
             tape.give(tape.in(node, 1), dsum);
         }
         return;
@@ -66,7 +73,7 @@ void Norm::backward(Tape& tape, const OpNode& node) const {
     const TensorId dx = tape.emit_into(grad, in, x, parameters)[0];
     tape.replace(x, dx);
     if (!residual) return;
-    tape.give(tape.in(node, 0), dx);
+    tape.give(tape.in(node, 0), scaled(tape, dx, branch_scale));
     tape.give(tape.in(node, 1), dx);
 }
 

@@ -1,0 +1,133 @@
+# Completion of headroom for bash; written by `headroom completion bash`.
+_headroom() {
+    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "model hardware plan predict explain compare schema claims doctor --help --version" -- "$current")
+        return
+    fi
+    case $before in
+        -o | --output)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --profiles)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --hardware-file)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --gpu)
+            mapfile -t COMPREPLY < <(compgen -W "$(headroom hardware list -q 2>/dev/null)" -f -- "$current")
+            return
+            ;;
+        --gpus)
+            :
+            return
+            ;;
+        --node)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --usd-per-gpu-hour)
+            :
+            return
+            ;;
+        --goal)
+            mapfile -t COMPREPLY < <(compgen -W "pretrain finetune adapt" -- "$current")
+            return
+            ;;
+        --sequence)
+            :
+            return
+            ;;
+        --global-batch)
+            :
+            return
+            ;;
+        --tokens)
+            :
+            return
+            ;;
+        --budget-usd)
+            :
+            return
+            ;;
+        --optimize)
+            mapfile -t COMPREPLY < <(compgen -W "time cost memory" -- "$current")
+            return
+            ;;
+        --pin)
+            mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer=" -- "$current")
+            return
+            ;;
+    esac
+    case ${COMP_WORDS[1]} in
+        model)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "$(headroom model -q 2>/dev/null)" -f -- "$current")
+            fi
+            ;;
+        hardware)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "list show $(headroom hardware list -q 2>/dev/null)" -f -- "$current")
+            fi
+            ;;
+        plan)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --gpu --gpus --node --usd-per-gpu-hour --goal --sequence --global-batch --tokens --budget-usd --optimize --pin --ladder --longest-sequence --largest-micro-batch --fewest-gpus --cheapest-gpu --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "$(headroom model -q 2>/dev/null)" -f -- "$current")
+            fi
+            ;;
+        predict)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            fi
+            ;;
+        explain)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            fi
+            ;;
+        compare)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            fi
+            ;;
+        schema)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "plan request hardware model node prices" -- "$current")
+            fi
+            ;;
+        claims)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --markdown --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                :
+            fi
+            ;;
+        doctor)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                :
+            fi
+            ;;
+    esac
+}
+complete -o filenames -F _headroom headroom

@@ -1,0 +1,94 @@
+#include <map>
+
+#include "tests/cli/program.h"
+#include "tests/support/catch.h"
+
+using namespace headroom;
+using headroom::test::headroom;
+
+namespace {
+
+bool is_one_line(const std::string& text) {
+    return !text.empty() && text.find('\n') == text.size() - 1;
+}
+
+}  // namespace
+
+TEST_CASE("AMistypedVerbIsUsageAndNamesTheNearest") {
+    const auto run = headroom("pln gpt2");
+    CHECK(run.exit == 2);
+    CHECK(run.out.empty());
+    CHECK(run.error == "headroom: there is no verb \"pln\"; did you mean \"plan\"?\n");
+}
+
+TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
+    const std::map<std::string, int> codes{
+        {"", 2},
+        {"plan", 2},
+        {"plan gpt2", 2},
+        {"plan gpt2 --gpu h100 --goal cook", 2},
+        {"plan gpt2 --gpu h100 --pin zero", 2},
+        {"plan gpt2 --gpu h100 --budget-usd 5", 2},
+        {"plan gpt2 --gpu h100 --gpus 0", 2},
+        {"hardware show", 2},
+        {"schema nothing", 2},
+        {"run plan.json", 2},
+        {"plan gpt2 --gpu h10", 4},
+        {"plan gpt9 --gpu h100", 4},
+        {"plan gpt2 --gpu h100 --pin zero=9", 4},
+        {"plan gpt2 --gpu h100 --pin speed=9", 4},
+        {"plan gpt2 --gpu h100 --gpus 8 --pin tensor=3", 4},
+        {"model /nonexistent/config.json", 4},
+        {"predict /nonexistent.json", 4},
+        {"hardware show abacus", 4},
+        {"hardware --profiles /nonexistent", 4},
+    };
+    for (const auto& [arguments, code] : codes) {
+        const auto run = headroom(arguments, "PATH=/usr/bin:/bin");
+        INFO(arguments << ": " << run.error);
+        CHECK(run.exit == code);
+        CHECK(run.out.empty());
+        CHECK(run.error.starts_with("headroom: "));
+        CHECK(is_one_line(run.error));
+    }
+}
+
+TEST_CASE("ErrorsSayWhereAndWhatTheLimitIs") {
+    CHECK(headroom("plan gpt2 --gpu h100 --pin zero=9").error ==
+          "headroom: /layout/zero: is 9, must be an integer from 0 to 3\n");
+    CHECK(contains(headroom("plan gpt2 --gpu h10").error, "/hardware/gpu: unknown GPU \"h10\""));
+}
+
+TEST_CASE("HelpNamesEveryVerbAndVersionIsShort") {
+    const auto help = headroom("--help");
+    CHECK(help.exit == 0);
+    for (const auto* verb : {"model", "hardware", "plan", "predict", "explain", "compare", "schema",
+                             "claims", "doctor"}) {
+        CHECK(contains(help.out, verb));
+        const auto own = headroom(std::string(verb) + " --help");
+        CHECK(own.exit == 0);
+        CHECK(contains(own.out, "--json"));
+    }
+    const auto version = headroom("--version");
+    CHECK(version.exit == 0);
+    CHECK(version.out.starts_with("headroom "));
+}
+
+TEST_CASE("AReaderThatGoesAwayIsNoError") {
+    const auto run = headroom("hardware list --json", "", "| head -c 10");
+    CHECK(run.exit == 0);
+    CHECK(run.out.size() == 10);
+    CHECK(run.error.empty());
+}
+
+TEST_CASE("AFullDiskIsReported") {
+    const auto run = headroom("hardware list >/dev/full");
+    CHECK(run.exit == 4);
+    CHECK(contains(run.error, "standard output: cannot be written"));
+}
+
+TEST_CASE("RedirectedOutputHasNoColours") {
+    for (const auto* verb : {"doctor", "hardware", "model gpt2"}) {
+        CHECK_FALSE(contains(headroom(verb).out, "\033"));
+    }
+}

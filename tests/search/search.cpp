@@ -1,0 +1,153 @@
+#include "planner/search/search.h"
+#include <algorithm>
+
+
+#include "planner/search/choice.h"
+#include "planner/search/rank.h"
+#include "tests/support/catch.h"
+#include "tests/support/requests.h"
+
+using namespace headroom;
+using namespace headroom::test;
+
+namespace {
+
+const HardwareCatalog& catalog() {
+    static const HardwareCatalog kCatalog = HardwareCatalog::load(HEADROOM_PROFILES);
+    return kCatalog;
+}
+
+SearchRequest on(ModelSpec model, const std::string& gpu, std::int64_t gpus,
+                 std::int64_t sequence = 4096) {
+    SearchRequest request{.base = request_for(std::move(model), sequence)};
+    request.base.hardware = {.gpu = gpu, .gpus = gpus, .profile = catalog().gpu(gpu, "")};
+    return request;
+}
+
+/// A model small enough that its whole space can be estimated from graphs.
+SearchRequest small_space() {
+    ModelSpec model = small_llama(8);
+    model.hidden = 2048;
+    model.attention = {.heads = 16, .kv_heads = 8, .head_dim = 128};
+    model.ffn.width = 8192;
+    model.vocab = 32768;
+    SearchRequest request = on(model, "rtx-4090", 4, 2048);
+    request.global_batch = 16;
+    request.base.train.goal = Goal::finetune;
+    request.pinned = {"offload_optimizer", "offload_parameters", "offload_activations"};
+    return request;
+}
+
+}  // namespace
+
+TEST_CASE("SearchFindsWhatAnExhaustiveSearchFinds") {
+    const SearchRequest request = small_space();
+    const SearchResult found = search(request);
+    REQUIRE(found.best);
+    double best = 1e300;
+    for (const auto& choice : enumerate(request).choices) {
+        const PlanRequest one = with(request, choice);
+        try {
+            validate(one);
+        } catch (const InputError&) {
+            continue;
+        }
+        const Estimate exact = estimate(one);
+        if (exact.safe) best = std::min(best, exact.step.count());
+    }
+    // The ranking passes two dozen configurations on to exact evaluation; the optimum is among them.
+    CHECK(found.best->predicted.cost.step.count() == Approx(best).epsilon(1e-3));
+}
+
+TEST_CASE("BoundsNeverRuleOutWhatFits") {
+    const SearchRequest request = small_space();
+    const Ranker ranker(request);
+    for (const auto& choice : enumerate(request).choices) {
+        const PlanRequest one = with(request, choice);
+        const Estimate exact = estimate(one);
+        INFO(to_json(one).dump());
+        REQUIRE(ranker.least_bytes(choice) <= exact.device.real());
+    }
+}
+
+TEST_CASE("NothingOneKnobAwayIsBothSafeAndClearlyFaster") {
+    struct Row {
+        const char* model;
+        const char* gpu;
+        std::int64_t gpus;
+    };
+    for (const Row& row : {Row{"meta-llama/Llama-3.1-8B", "h100", 8},
+                           Row{"Qwen/Qwen3-32B", "h200", 16},
+                           Row{"mistralai/Mixtral-8x7B-v0.1", "a100-80gb", 16}}) {
+        INFO(row.model);
+        const SearchResult found = search(on(preset(row.model), row.gpu, row.gpus));
+        REQUIRE(found.best);
+        const Plan& best = *found.best;
+        const Bytes margin = best.predicted.band.high - best.predicted.band.expected;
+        for (const auto& other : found.neighbours) {
+            const bool safe = other.fits && other.memory + margin <= best.predicted.capacity;
+            INFO(other.knob << "=" << other.value);
+            // Two percent: what the ranking may be off beyond the exactly evaluated ones.
+            if (safe) CHECK(other.step.count() > best.predicted.cost.step.count() * 0.98);
+        }
+    }
+}
+
+TEST_CASE("PinnedKnobsKeepTheirValue") {
+    SearchRequest request = on(preset("meta-llama/Llama-3.1-8B"), "h100", 8);
+    request.base.layout.tensor = 4;
+    request.base.layout.data = 2;
+    request.pinned = {"tensor", "recompute"};
+    request.base.recompute.mode = RecomputeMode::layer;
+    const SearchResult found = search(request);
+    REQUIRE(found.best);
+    CHECK(found.best->request.layout.tensor == 4);
+    CHECK(found.best->request.recompute.mode == RecomputeMode::layer);
+}
+
+TEST_CASE("WhatDoesNotFitIsAnAnswerWithTheShortage") {
+    SearchRequest request = on(preset("meta-llama/Llama-3.1-405B"), "rtx-4090", 1);
+    request.base.train.goal = Goal::finetune;
+    const SearchResult found = search(request);
+    CHECK_FALSE(found.best);
+    CHECK_FALSE(found.nearest.empty());
+    CHECK_FALSE(found.ladder.first_fit);
+}
+
+TEST_CASE("AdaptingAnEightBillionModelFitsACardThatFullFineTuningDoesNot") {
+    SearchRequest request = on(preset("meta-llama/Llama-3.1-8B"), "rtx-4090", 1);
+    request.base.train.goal = Goal::adapt;
+    const SearchResult found = search(request);
+    REQUIRE(found.best);
+    CHECK(found.best->request.adapter.kind != AdapterKind::none);
+    REQUIRE(found.ladder.first_fit);
+    CHECK(*found.ladder.first_fit > 0);
+}
+
+TEST_CASE("TheFrontIsSortedAndNobodyOnItIsBeaten") {
+    const SearchResult found = search(on(preset("meta-llama/Llama-3.1-70B"), "h100", 64));
+    REQUIRE(found.front.size() > 2);
+    for (std::size_t i = 1; i < found.front.size(); ++i) {
+        CHECK(found.front[i - 1].step <= found.front[i].step);
+        CHECK(found.front[i - 1].memory > found.front[i].memory);
+    }
+}
+
+TEST_CASE("TheLongestSequenceFitsAndTheNextDoesNot") {
+    PlanRequest request = on(preset("meta-llama/Llama-3.2-1B"), "rtx-4090", 1).base;
+    request.recompute.mode = RecomputeMode::layer;
+    const std::int64_t longest = longest_sequence(request);
+    REQUIRE(longest > 0);
+    request.train.sequence = longest;
+    CHECK(estimate(request).fits);
+    request.train.sequence = longest + 64;
+    CHECK_FALSE(estimate(request).fits);
+}
+
+TEST_CASE("AStoppedSearchReturnsWithoutAPlan") {
+    std::stop_source source;
+    source.request_stop();
+    const SearchResult found =
+        search(on(preset("meta-llama/Llama-3.1-70B"), "h100", 1024, 8192), source.get_token());
+    CHECK_FALSE(found.best);
+}
