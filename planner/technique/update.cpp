@@ -29,6 +29,10 @@ public:
         });
         sums_ = add("grad_norm.sums", -1, 2, DType::f32, Role::workspace,
                     any_on_host ? Place::host : Place::device, true);
+        // The norm is one sum: where some gradients are on the host, the others go there before it.
+        for (auto& unit : lowering_.units) {
+            if (unit.trainable && any_on_host) unit.kept_gradient = on_host(unit);
+        }
         for (auto& unit : lowering_.units) {
             if (unit.trainable) norm(unit);
         }
@@ -92,10 +96,7 @@ private:
         wait_for_previous();
         const std::int64_t elements = graph_[unit.weights].shape[0] / unit.shards;
         const bool on_device = home_ == Place::device;
-        TensorId gradient = unit.kept_gradient;
-        if (!on_device && graph_[gradient].place == Place::device) {
-            gradient = move_gradient(unit, elements);
-        }
+        const TensorId gradient = on_device ? unit.kept_gradient : on_host(unit);
         const TensorId kept = weights(unit);
         const bool staged = !on_device && graph_[kept].place == Place::device;
         const DType dtype = graph_[kept].dtype;
@@ -125,7 +126,9 @@ private:
     }
 
     /// The gradient in host memory; a device tensor that other micro-steps add to stays on it.
-    TensorId move_gradient(const StateUnit& unit, std::int64_t elements) {
+    TensorId on_host(const StateUnit& unit) {
+        if (graph_[unit.kept_gradient].place == Place::host) return unit.kept_gradient;
+        const std::int64_t elements = graph_[unit.weights].shape[0] / unit.shards;
         const TensorId host = add("unit.gradient.host", unit.layer, elements,
                                   graph_[unit.kept_gradient].dtype, Role::gradient, Place::host,
                                   true);

@@ -180,3 +180,16 @@ TEST_CASE("OffloadedStatesAreTheSameBytesElsewhere") {
     CHECK(held(request, Role::parameter, Place::nvme).count() == states.parameters);
     CHECK(held(request, Role::optimizer, Place::nvme).count() == states.optimizer);
 }
+
+TEST_CASE("GradientsOfTwoPlacesAreNormedOnTheHost") {
+    // Experts have one replica each, so their gradients are summed on the host; the dense part's
+    // are reduced on the device first.
+    PlanRequest request = cut("mistralai/Mixtral-8x7B-v0.1", 2, 512);
+    request.layout.data = request.layout.expert = 2;
+    request.offload.optimizer = Tier::cpu;
+    CHECK_NOTHROW(lower(request, stage_of(request, 0)));
+    const std::int64_t experts = count_parameters(request.model).expert;
+    const std::int64_t dense = parameters(request) - experts;
+    CHECK(held(request, Role::gradient).count() == 2 * dense);
+    CHECK(held(request, Role::gradient, Place::host).count() == 2 * (dense + experts / 2));
+}

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "planner/lower/lower.h"
@@ -83,9 +84,11 @@ TEST_CASE("RecomputationOfSegmentsNeverRaisesThePeak") {
 }
 
 // The whole forward pass runs again beside the gradients that have reached its last layer by then.
+// Fetched weights are left out: the re-run has one more layer's in flight at its end.
 TEST_CASE("RecomputationOfEverythingRaisesThePeakByTwoStreamsAtMost") {
     for_recipes(9, [](PlanRequest request) {
-        request.offload.activations = false;
+        request.offload = {};
+        request.layout.zero = std::min(request.layout.zero, 2);
         request.train.micro_batch = 2;
         request.recompute.mode = RecomputeMode::none;
         const Bytes plain = need(request).peak;
@@ -151,8 +154,10 @@ TEST_CASE("OffloadOfParametersNeverRaisesThePeak") {
     });
 }
 
+// Activations below a mebibyte are not offloaded, so there a larger batch may need less.
 TEST_CASE("ALargerMicroBatchNeverNeedsLess") {
     for_recipes(6, [](PlanRequest request) {
+        request.offload.activations = false;
         Bytes before{};
         for (const std::int64_t micro_batch : {1, 2, 3, 8}) {
             request.train.micro_batch = micro_batch;
