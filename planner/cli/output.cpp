@@ -27,7 +27,7 @@ std::string saved_text(const Answer& answer) {
     return answer.saved ? *answer.saved : json_text(answer.document);
 }
 
-/// -o FILE; true when standard output is taken by it.
+/// -o FILE; true when nothing is left for standard output.
 bool save(const Answer& answer, const CommonOptions& common) {
     if (common.output.empty()) return false;
     if (!answer.saves) {
@@ -39,7 +39,8 @@ bool save(const Answer& answer, const CommonOptions& common) {
         return true;
     }
     write_file_atomically(common.output, saved_text(answer));
-    return false;
+    // A verb whose text is its document has nothing more to say.
+    return answer.saved == answer.text;
 }
 
 }  // namespace

@@ -61,9 +61,10 @@ std::int64_t sequences(const PlanRequest& request) {
 std::string run_line(const PlanRequest& request) {
     const auto& train = request.train;
     const auto batch = sequences(request);
-    return fmt::format("{}; a step is {} sequences of {} = {} tokens",
+    return fmt::format("{}; a step is {} sequence{} of {} = {} tokens",
                        kGoalWords[static_cast<std::size_t>(train.goal)], with_thousands(batch),
-                       with_thousands(train.sequence), with_thousands(batch * train.sequence));
+                       batch == 1 ? "" : "s", with_thousands(train.sequence),
+                       with_thousands(batch * train.sequence));
 }
 
 /// Not every parameter learns when adapters do.

@@ -90,6 +90,10 @@ std::string ladder_text(const Ladder& ladder, const Style& style) {
     table.add({"rung", "GiB a GPU", "buys", "step", "costs", "", ""});
     for (std::size_t i = 0; i < ladder.rungs.size(); ++i) {
         const auto& rung = ladder.rungs[i];
+        if (rung.memory == Bytes{}) {
+            table.add({rung.name, "-", "", "-", "", "", rung.note});  // it cannot apply here
+            continue;
+        }
         const bool first = ladder.first_fit == i;
         table.add({rung.name, gib(rung.memory), i == 0 ? "" : gib(rung.bought),
                    to_string(rung.step), i == 0 ? "" : paid(rung.paid),

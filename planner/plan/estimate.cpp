@@ -42,6 +42,11 @@ std::int64_t communicators(const ParallelLayout& layout) {
     return std::ranges::count_if(sizes, [](std::int64_t size) { return size > 1; });
 }
 
+bool has_drives(const HardwareProfile& gpu) {
+    return gpu.node.nvme_capacity > Bytes{} && gpu.node.nvme_read > Bandwidth{} &&
+           gpu.node.nvme_write > Bandwidth{};
+}
+
 OutsideMemory outside_memory(const PlanRequest& request) {
     const auto& gpu = request.hardware.profile;
     const std::int64_t groups = communicators(request.layout);
@@ -115,7 +120,8 @@ Estimate combine(const PlanRequest& request, const DistinctStages& distinct,
     const auto& gpu = request.hardware.profile;
     out.fits = out.device <= gpu.memory_capacity && out.host_node <= gpu.node.host_ram &&
                out.nvme_node <= gpu.node.nvme_capacity;
-    out.safe = out.fits && high <= gpu.memory_capacity;
+    out.safe = out.fits && high <= gpu.memory_capacity &&
+               out.host_node.real() <= gpu.node.host_ram.real() * kHostShare;
     return out;
 }
 

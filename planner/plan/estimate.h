@@ -48,9 +48,16 @@ struct Estimate {
     Seconds step{};
     Seconds bubble{};
     bool fits = false;
-    /// Fits even when context and communicators take the high end of their bands.
+    /// Fits even when context and communicators take the high end of their bands, and leaves the
+    /// host's own share of its memory.
     bool safe = false;
 };
+
+/// Part of a host's memory that a plan may count on; the rest is the system's, an assumption.
+inline constexpr double kHostShare = 0.95;
+
+/// Whether a node has drives that parameters and optimizer states can be moved to.
+bool has_drives(const HardwareProfile& gpu);
 
 /// Stages that are lowered alike: profile index of each stage, and the stages to profile.
 struct DistinctStages {

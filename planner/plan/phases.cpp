@@ -107,7 +107,8 @@ bool set_adapter(PlanRequest& r, AdapterKind kind) {
 }
 
 bool offload_optimizer(PlanRequest& r, Tier tier) {
-    const bool usable = r.train.optimizer == OptimizerKind::adamw && r.offload.optimizer < tier;
+    const bool usable = r.train.optimizer == OptimizerKind::adamw && r.offload.optimizer < tier &&
+                        (tier != Tier::nvme || has_drives(r.hardware.profile));
     if (usable) r.offload.optimizer = tier;
     return usable;
 }

@@ -171,7 +171,7 @@ private:
         const auto& node = base_.hardware.profile.node;
         std::vector<Tier> tiers{Tier::device};
         if (trains_much && node.host_ram > Bytes{}) tiers.push_back(Tier::cpu);
-        if (trains_much && node.nvme_capacity > Bytes{}) tiers.push_back(Tier::nvme);
+        if (trains_much && has_drives(base_.hardware.profile)) tiers.push_back(Tier::nvme);
         const bool alone = choice.data * choice.context == 1;
         for (const auto optimizer : options("offload_optimizer", base_.offload.optimizer, tiers)) {
             choice.optimizer = optimizer;

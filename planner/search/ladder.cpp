@@ -48,7 +48,7 @@ const std::vector<RungRow>& training_rungs() {
         {"offload to NVMe",
          [](auto& r) {
              r.offload.optimizer = r.offload.parameters = Tier::nvme;
-             return r.hardware.profile.node.nvme_capacity > Bytes{} &&
+             return has_drives(r.hardware.profile) &&
                     r.train.optimizer == OptimizerKind::adamw;
          },
          "the node has no NVMe"},
@@ -105,7 +105,12 @@ Ladder ladder(const PlanRequest& request) {
     for (const auto& row : adapts ? adapting_rungs() : training_rungs()) {
         PlanRequest next = at;
         if (!row.apply(next)) {
-            out.rungs.push_back({.name = row.name, .request = at, .note = row.skipped});
+            Rung same = out.rungs.empty() ? Rung{.request = at} : out.rungs.back();
+            same.name = row.name;
+            same.note = row.skipped;
+            same.bought = Bytes{};
+            same.paid = Seconds{};
+            out.rungs.push_back(same);
             continue;
         }
         at = next;

@@ -116,6 +116,9 @@ std::vector<Neighbour> neighbours(const Plan& plan, const std::vector<std::strin
         if (std::ranges::find(pinned, turn.knob) != pinned.end()) continue;
         PlanRequest request = plan.request;
         if (!turn.apply(request)) continue;
+        const bool drives = request.offload.optimizer == Tier::nvme ||
+                            request.offload.parameters == Tier::nvme;
+        if (drives && !has_drives(request.hardware.profile)) continue;
         try {
             validate(request);
         } catch (const InputError&) {

@@ -7,7 +7,7 @@
 
 using namespace headroom;
 using headroom::test::Folder;
-using headroom::test::headroom;
+using headroom::test::run_headroom;
 
 namespace {
 
@@ -25,7 +25,7 @@ std::set<std::string> keys(const Json& json) {
 }  // namespace
 
 TEST_CASE("ThePlanDocumentHasTheKeysThatReadersRelyOn") {
-    const auto run = headroom("predict - --json", "echo '" + kRequest.dump() + "' |");
+    const auto run = run_headroom("predict - --json", "echo '" + kRequest.dump() + "' |");
     REQUIRE(run.exit == 0);
     const auto plan = run.json();
     CHECK(keys(plan) == std::set<std::string>{"format", "request", "step", "predicted", "verdict",
@@ -47,19 +47,19 @@ TEST_CASE("ThePlanDocumentHasTheKeysThatReadersRelyOn") {
 TEST_CASE("APlanIsWrittenReadBackAndPredictedTheSame") {
     const Folder folder;
     const auto file = folder.file("plan.json");
-    const auto planned = headroom(kPlan + "-q -o " + file);
+    const auto planned = run_headroom(kPlan + "-q -o " + file);
     REQUIRE(planned.exit == 0);
     CHECK(planned.out.starts_with("fits"));
     const auto text = read_text_file(file);
-    const auto again = headroom("predict --json " + file);
+    const auto again = run_headroom("predict --json " + file);
     CHECK(again.exit == 0);
     CHECK(again.error.empty());
     CHECK(again.out == text);
-    CHECK(headroom("predict --json - <" + file).out == text);
+    CHECK(run_headroom("predict --json - <" + file).out == text);
 }
 
 TEST_CASE("SearchResultsHaveAVersionedDocument") {
-    const auto run = headroom(kPlan + "--json");
+    const auto run = run_headroom(kPlan + "--json");
     REQUIRE(run.exit == 0);
     const auto result = run.json();
     CHECK(result.at("format") == 1);
@@ -70,46 +70,46 @@ TEST_CASE("SearchResultsHaveAVersionedDocument") {
           std::set<std::string>{"space", "bounded", "evaluated", "lowered", "seconds"});
     CHECK(result.at("best").at("request").at("train").at("micro_batch") == 4);
     const Folder folder;
-    CHECK(headroom("predict -q " + folder.add("result.json", result)).exit == 0);
+    CHECK(run_headroom("predict -q " + folder.add("result.json", result)).exit == 0);
 }
 
 TEST_CASE("WhatDoesNotFitExitsWith3AndWritesNoPlan") {
     const Folder folder;
     const auto file = folder.file("plan.json");
-    const auto run = headroom("plan meta-llama/Llama-3.1-405B --gpu h100 -q -o " + file);
+    const auto run = run_headroom("plan meta-llama/Llama-3.1-405B --gpu rtx-4090 -q -o " + file);
     CHECK(run.exit == 3);
     CHECK(run.out.starts_with("nothing fits"));
     CHECK_FALSE(std::filesystem::exists(file));
     Json request = kRequest;
     request["train"]["micro_batch"] = 8192;
-    const auto predicted = headroom("predict " + folder.add("request.json", request));
+    const auto predicted = run_headroom("predict " + folder.add("request.json", request));
     CHECK(predicted.exit == 3);
     CHECK(contains(predicted.out, "Does not fit"));
 }
 
 TEST_CASE("AnotherVersionsDigestIsANoteNotAnError") {
     const Folder folder;
-    auto plan = headroom("predict - --json", "echo '" + kRequest.dump() + "' |").json();
+    auto plan = run_headroom("predict - --json", "echo '" + kRequest.dump() + "' |").json();
     plan["step"]["digest"] = "0123456789abcdef";
-    const auto run = headroom("predict -q " + folder.add("plan.json", plan));
+    const auto run = run_headroom("predict -q " + folder.add("plan.json", plan));
     CHECK(run.exit == 0);
-    const auto loud = headroom("predict " + folder.add("plan.json", plan));
+    const auto loud = run_headroom("predict " + folder.add("plan.json", plan));
     CHECK(loud.exit == 0);
     CHECK(contains(loud.error, "0123456789abcdef"));
 }
 
 TEST_CASE("StoredNumbersAreNotTrusted") {
     const Folder folder;
-    auto plan = headroom("predict - --json", "echo '" + kRequest.dump() + "' |").json();
+    auto plan = run_headroom("predict - --json", "echo '" + kRequest.dump() + "' |").json();
     const auto honest = plan.dump(2) + "\n";
     plan["predicted"]["memory_bytes"]["device"]["total"] = 1;
-    CHECK(headroom("predict --json " + folder.add("plan.json", plan)).out == honest);
+    CHECK(run_headroom("predict --json " + folder.add("plan.json", plan)).out == honest);
 }
 
 TEST_CASE("ExplainTellsThePeakAndTheDials") {
     const Folder folder;
     const auto file = folder.add("request.json", kRequest);
-    const auto run = headroom("explain --json " + file);
+    const auto run = run_headroom("explain --json " + file);
     REQUIRE(run.exit == 0);
     const auto document = run.json();
     CHECK(keys(document) ==
@@ -127,7 +127,7 @@ TEST_CASE("ExplainTellsThePeakAndTheDials") {
     CHECK(sum.count() ==
           document.at("plan").at("predicted").at("memory_bytes").at("device").at("total"));
     CHECK(document.at("dials").size() > 5);
-    CHECK(contains(headroom("explain " + file).out, "--pin recompute=selective"));
+    CHECK(contains(run_headroom("explain " + file).out, "--pin recompute=selective"));
 }
 
 TEST_CASE("CompareListsWhatDiffers") {
@@ -136,39 +136,39 @@ TEST_CASE("CompareListsWhatDiffers") {
     larger["train"]["micro_batch"] = 2;
     const auto a = folder.add("a.json", kRequest);
     const auto b = folder.add("b.json", larger);
-    const auto document = headroom("compare --json " + a + " " + b).json();
+    const auto document = run_headroom("compare --json " + a + " " + b).json();
     REQUIRE(document.at("settings").size() == 1);
     CHECK(document.at("settings").at(0) ==
           Json{{"setting", "micro_batch"}, {"a", "1"}, {"b", "2"}});
     CHECK(document.at("numbers").at(0).at("difference") > 0);
-    CHECK(headroom("compare " + a + " " + a).exit == 0);
+    CHECK(run_headroom("compare " + a + " " + a).exit == 0);
     const auto measured = folder.add("m.json", {{"measured", {{"seconds", 1}}}});
-    const auto refused = headroom("compare " + a + " " + measured);
+    const auto refused = run_headroom("compare " + a + " " + measured);
     CHECK(refused.exit == 4);
     CHECK(contains(refused.error, "measurements"));
 }
 
 TEST_CASE("ModelCountsExactly") {
-    const auto run = headroom("model meta-llama/Llama-3.1-8B -q");
+    const auto run = run_headroom("model meta-llama/Llama-3.1-8B -q");
     CHECK(run.out == "8030261248\n");
-    const auto document = headroom("model meta-llama/Llama-3.1-8B --json").json();
+    const auto document = run_headroom("model meta-llama/Llama-3.1-8B --json").json();
     std::int64_t sum = 0;
     for (const auto& part : document.at("parts")) sum += part.at("count").get<std::int64_t>();
     CHECK(sum == 8030261248);
-    CHECK(contains(headroom("model -q").out, "openai-community/gpt2\n"));
+    CHECK(contains(run_headroom("model -q").out, "openai-community/gpt2\n"));
 }
 
 TEST_CASE("OwnHardwareFilesAddToTheKnownOnes") {
     const Folder folder;
     const auto file = folder.add("mine.json", {{"base", "h100"}, {"id", "mine"}, {"tdp_w", 650}});
-    CHECK(contains(headroom("hardware list -q --hardware-file " + file).out, "mine\n"));
-    CHECK_FALSE(contains(headroom("hardware list -q").out, "mine\n"));
-    CHECK(headroom("hardware show h100 --json").json().at("id") == "h100-sxm5-80gb");
+    CHECK(contains(run_headroom("hardware list -q --hardware-file " + file).out, "mine\n"));
+    CHECK_FALSE(contains(run_headroom("hardware list -q").out, "mine\n"));
+    CHECK(run_headroom("hardware show h100 --json").json().at("id") == "h100-sxm5-80gb");
 }
 
 TEST_CASE("SchemasAreThoseOfTheProfiles") {
     for (const auto* kind : {"plan", "request", "hardware", "model"}) {
-        const auto run = headroom(std::string("schema ") + kind);
+        const auto run = run_headroom(std::string("schema ") + kind);
         INFO(kind);
         CHECK(run.exit == 0);
         CHECK(run.json().contains("$schema"));
@@ -176,8 +176,8 @@ TEST_CASE("SchemasAreThoseOfTheProfiles") {
 }
 
 TEST_CASE("DoctorAlwaysAnswers") {
-    CHECK(headroom("doctor").exit == 0);
-    const auto broken = headroom("doctor --profiles /nonexistent --json");
+    CHECK(run_headroom("doctor").exit == 0);
+    const auto broken = run_headroom("doctor --profiles /nonexistent --json");
     CHECK(broken.exit == 0);
     CHECK(contains(broken.out, "\"wrong\""));
 }
@@ -188,7 +188,7 @@ TEST_CASE("CommittedCompletionsAreThoseOfTheProgram") {
     for (const auto& [shell, file] : files) {
         INFO("headroom completion " << shell << " -o completion/" << file);
         const auto path = std::filesystem::path(HEADROOM_SOURCE) / "completion" / file;
-        CHECK(headroom("completion " + shell).out == read_text_file(path));
+        CHECK(run_headroom("completion " + shell).out == read_text_file(path));
     }
 }
 

@@ -37,8 +37,8 @@ private:
 };
 
 /// Runs "headroom ARGUMENTS" through the shell; `before` and `after` stand around it ("echo x |").
-inline Run headroom(const std::string& arguments, const std::string& before = "",
-                    const std::string& after = "") {
+inline Run run_headroom(const std::string& arguments, const std::string& before = "",
+                        const std::string& after = "") {
     const Folder folder;
     const auto errors = folder.file("stderr");
     const auto command = before + " HEADROOM_PROFILES=" + HEADROOM_PROFILES +

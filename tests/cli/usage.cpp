@@ -4,7 +4,7 @@
 #include "tests/support/catch.h"
 
 using namespace headroom;
-using headroom::test::headroom;
+using headroom::test::run_headroom;
 
 namespace {
 
@@ -15,7 +15,7 @@ bool is_one_line(const std::string& text) {
 }  // namespace
 
 TEST_CASE("AMistypedVerbIsUsageAndNamesTheNearest") {
-    const auto run = headroom("pln gpt2");
+    const auto run = run_headroom("pln gpt2");
     CHECK(run.exit == 2);
     CHECK(run.out.empty());
     CHECK(run.error == "headroom: there is no verb \"pln\"; did you mean \"plan\"?\n");
@@ -44,7 +44,7 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
         {"hardware --profiles /nonexistent", 4},
     };
     for (const auto& [arguments, code] : codes) {
-        const auto run = headroom(arguments, "PATH=/usr/bin:/bin");
+        const auto run = run_headroom(arguments, "PATH=/usr/bin:/bin");
         INFO(arguments << ": " << run.error);
         CHECK(run.exit == code);
         CHECK(run.out.empty());
@@ -54,41 +54,42 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
 }
 
 TEST_CASE("ErrorsSayWhereAndWhatTheLimitIs") {
-    CHECK(headroom("plan gpt2 --gpu h100 --pin zero=9").error ==
+    CHECK(run_headroom("plan gpt2 --gpu h100 --pin zero=9").error ==
           "headroom: /layout/zero: is 9, must be an integer from 0 to 3\n");
-    CHECK(contains(headroom("plan gpt2 --gpu h10").error, "/hardware/gpu: unknown GPU \"h10\""));
+    CHECK(
+        contains(run_headroom("plan gpt2 --gpu h10").error, "/hardware/gpu: unknown GPU \"h10\""));
 }
 
 TEST_CASE("HelpNamesEveryVerbAndVersionIsShort") {
-    const auto help = headroom("--help");
+    const auto help = run_headroom("--help");
     CHECK(help.exit == 0);
     for (const auto* verb : {"model", "hardware", "plan", "predict", "explain", "compare", "schema",
                              "claims", "doctor"}) {
         CHECK(contains(help.out, verb));
-        const auto own = headroom(std::string(verb) + " --help");
+        const auto own = run_headroom(std::string(verb) + " --help");
         CHECK(own.exit == 0);
         CHECK(contains(own.out, "--json"));
     }
-    const auto version = headroom("--version");
+    const auto version = run_headroom("--version");
     CHECK(version.exit == 0);
     CHECK(version.out.starts_with("headroom "));
 }
 
 TEST_CASE("AReaderThatGoesAwayIsNoError") {
-    const auto run = headroom("hardware list --json", "", "| head -c 10");
+    const auto run = run_headroom("hardware list --json", "", "| head -c 10");
     CHECK(run.exit == 0);
     CHECK(run.out.size() == 10);
     CHECK(run.error.empty());
 }
 
 TEST_CASE("AFullDiskIsReported") {
-    const auto run = headroom("hardware list >/dev/full");
+    const auto run = run_headroom("hardware list >/dev/full");
     CHECK(run.exit == 4);
     CHECK(contains(run.error, "standard output: cannot be written"));
 }
 
 TEST_CASE("RedirectedOutputHasNoColours") {
     for (const auto* verb : {"doctor", "hardware", "model gpt2"}) {
-        CHECK_FALSE(contains(headroom(verb).out, "\033"));
+        CHECK_FALSE(contains(run_headroom(verb).out, "\033"));
     }
 }
