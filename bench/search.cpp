@@ -17,10 +17,18 @@ const HardwareCatalog& catalog() {
 
 /// GPT-3 175B (Brown et al. 2020, table 2.1).
 ModelSpec gpt3() {
-    ModelSpec model{.name = "GPT-3 175B", .family = "gpt2", .layers = 96, .hidden = 12288,
-                    .vocab = 51200, .tied_embeddings = true};
-    model.attention = {.heads = 96, .kv_heads = 96, .head_dim = 128, .qkv_bias = true,
-                       .out_bias = true, .fused_qkv = true};
+    ModelSpec model{.name = "GPT-3 175B",
+                    .family = "gpt2",
+                    .layers = 96,
+                    .hidden = 12288,
+                    .vocab = 51200,
+                    .tied_embeddings = true};
+    model.attention = {.heads = 96,
+                       .kv_heads = 96,
+                       .head_dim = 128,
+                       .qkv_bias = true,
+                       .out_bias = true,
+                       .fused_qkv = true};
     model.ffn = {.width = 49152, .bias = true, .activation = ActivationKind::gelu_tanh};
     model.norm = NormKind::layer;
     model.norm_bias = true;
@@ -67,7 +75,8 @@ void SearchGpt3On64A100(benchmark::State& state) {
 }
 BENCHMARK(SearchGpt3On64A100)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// Configurations whose memory and time are computed, on one core, profiles of their graphs at hand.
+/// Configurations whose memory and time are computed, on one core, profiles of their graphs at
+/// hand.
 void EvaluateConfigurations(benchmark::State& state) {
     const SearchRequest request = llama70b();
     const Space space = enumerate(request);
@@ -79,7 +88,8 @@ void EvaluateConfigurations(benchmark::State& state) {
     }
     for (auto _ : state) {
         for (const auto& choice : space.choices) {
-            benchmark::DoNotOptimize(ranker.score(choice, keys[static_cast<std::size_t>(choice.key)]));
+            benchmark::DoNotOptimize(
+                ranker.score(choice, keys[static_cast<std::size_t>(choice.key)]));
         }
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(space.choices.size()) *

@@ -7,10 +7,18 @@
 namespace headroom {
 
 /// Exit codes of every program (DESIGN 11).
-enum class Exit { done = 0, internal = 1, usage = 2, does_not_fit = 3, bad_input = 4,
-                  outside_tolerance = 5, interrupted = 130 };
+enum class Exit {
+    done = 0,
+    internal = 1,
+    usage = 2,
+    does_not_fit = 3,
+    bad_input = 4,
+    outside_tolerance = 5,
+    interrupted = 130
+};
 
-/// Input that cannot be used: a JSON pointer (or file) and one sentence with the value and the limit.
+/// Input that cannot be used: a JSON pointer (or file) and one sentence with the value and the
+/// limit.
 class InputError : public std::runtime_error {
 public:
     InputError(std::string pointer, const std::string& sentence)

@@ -50,7 +50,8 @@ std::string read_stream(std::istream& in, std::size_t max_bytes, const std::stri
     while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
         text.append(block.data(), static_cast<std::size_t>(in.gcount()));
         if (text.size() > max_bytes) {
-            throw InputError(source, fmt::format("larger than the limit of {} MiB", max_bytes >> 20U));
+            throw InputError(source,
+                             fmt::format("larger than the limit of {} MiB", max_bytes >> 20U));
         }
     }
     if (in.bad()) throw InputError(source, "cannot be read");
@@ -169,8 +170,9 @@ void JsonCursor::only(const std::vector<std::string>& known) const {
     for (const auto& [key, cursor] : members()) {
         if (std::ranges::find(known, key) != known.end()) continue;
         const auto close = nearest(key, known, 1);
-        cursor.fail(close.empty() ? "is not a known key"
-                                  : fmt::format("is not a known key; the nearest is \"{}\"", close[0]));
+        cursor.fail(close.empty()
+                        ? "is not a known key"
+                        : fmt::format("is not a known key; the nearest is \"{}\"", close[0]));
     }
 }
 
@@ -179,7 +181,8 @@ std::int64_t JsonCursor::integer(std::int64_t low, std::int64_t high) const {
         fail(fmt::format("is {}, must be an integer from {} to {}", quoted(*value_), low, high));
     };
     if (value_->is_number_unsigned() &&
-        value_->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+        value_->get<std::uint64_t>() >
+            static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
         out_of_range();
     }
     if (value_->is_number_float()) {

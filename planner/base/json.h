@@ -38,10 +38,13 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 /// A JSON value with its pointer: every getter checks type and limits and throws one sentence.
 class JsonCursor {
 public:
-    JsonCursor(const Json& value, std::string pointer) : value_(&value), pointer_(std::move(pointer)) {}
+    JsonCursor(const Json& value, std::string pointer)
+        : value_(&value), pointer_(std::move(pointer)) {}
 
     [[nodiscard]] const Json& value() const { return *value_; }
-    [[nodiscard]] const std::string& pointer() const { return pointer_.empty() ? root() : pointer_; }
+    [[nodiscard]] const std::string& pointer() const {
+        return pointer_.empty() ? root() : pointer_;
+    }
     [[noreturn]] void fail(const std::string& sentence) const;
 
     [[nodiscard]] bool is_object() const { return value_->is_object(); }

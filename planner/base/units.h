@@ -98,7 +98,9 @@ constexpr T ceil_div(T a, T b) {
 }
 
 template <class A, class B>
-concept Addable = requires(A a, B b) { a + b; };
+concept Addable = requires(A a, B b) {
+    a + b;
+};
 static_assert(!Addable<Bytes, Flops>);
 static_assert(!Addable<Seconds, Bandwidth>);
 static_assert(Addable<Bytes, Bytes>);

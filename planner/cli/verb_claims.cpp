@@ -9,11 +9,11 @@ void declare_claims(CLI::App& app, Options& options) {
 }
 
 Answer answer_claims(const Options& options, const Style& /*style*/) {
-    const bool markdown = options.markdown || options.common.json;
-    const auto text = claims_text(load_library(options.common), markdown);
+    const Library library = load_library(options.common);
+    const auto text = claims_text(library, options.markdown);
     return {.text = text,
             .brief = text,
-            .document = {{"format", 1}, {"markdown", text}},
+            .document = claims_json(library),
             .saved = options.common.json ? std::nullopt : std::optional(text)};
 }
 

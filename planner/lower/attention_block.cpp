@@ -36,10 +36,10 @@ Heads separate_heads(ForwardBuilder& build, TensorId x, TensorId memory) {
     const ParameterKind kv_kind{.kv_heads = spec.kv_heads, .kv_rows = kv};
     Heads heads;
     heads.q = build.linear(x, cross ? kCrossQ : kQ, width, LinearStyle::column, spec.qkv_bias);
-    heads.k = build.linear(source, cross ? kCrossK : kK, kv, LinearStyle::column, spec.qkv_bias,
-                           kv_kind);
-    heads.v = build.linear(source, cross ? kCrossV : kV, kv, LinearStyle::column, spec.qkv_bias,
-                           kv_kind);
+    heads.k =
+        build.linear(source, cross ? kCrossK : kK, kv, LinearStyle::column, spec.qkv_bias, kv_kind);
+    heads.v =
+        build.linear(source, cross ? kCrossV : kV, kv, LinearStyle::column, spec.qkv_bias, kv_kind);
     return heads;
 }
 
@@ -66,10 +66,12 @@ void normalise_heads(ForwardBuilder& build, Heads& heads) {
 void rotate_heads(ForwardBuilder& build, Heads& heads) {
     const auto& spec = build.model().attention;
     if (build.model().position != PositionKind::rope) return;
-    const auto rotary = static_cast<std::int64_t>(spec.rotary_fraction *
-                                                  static_cast<double>(spec.head_dim));
-    const Rope rope{.head_dim = spec.head_dim, .rotary = rotary,
-                    .theta = build.model().rope_theta, .sequence = build.sequence()};
+    const auto rotary =
+        static_cast<std::int64_t>(spec.rotary_fraction * static_cast<double>(spec.head_dim));
+    const Rope rope{.head_dim = spec.head_dim,
+                    .rotary = rotary,
+                    .theta = build.model().rope_theta,
+                    .sequence = build.sequence()};
     const auto out = build.emit(rope, {heads.q, heads.k}, "attn.rope");
     heads.q = out[0];
     heads.k = out[1];
@@ -87,21 +89,25 @@ Heads latent_heads(ForwardBuilder& build, TensorId x) {
     Heads heads;
     heads.q = build.linear(query, latent.q_rank > 0 ? kQUp : kQ, spec.heads * score,
                            LinearStyle::column, false);
-    const TensorId down = build.linear(x, kKvDown, latent.kv_rank + latent.rope_dim,
-                                       LinearStyle::replicated, false);
+    const TensorId down =
+        build.linear(x, kKvDown, latent.kv_rank + latent.rope_dim, LinearStyle::replicated, false);
     const auto parts =
         build.emit(SplitColumns{.a = latent.kv_rank, .b = latent.rope_dim}, {down}, "attn.kv_a");
     const TensorId compressed = build.norm(parts[0], "attn.kv_a_norm.weight");
-    const TensorId up = build.linear(compressed, kKvUp, spec.heads * (latent.nope_dim + latent.v_dim),
-                                     LinearStyle::column, false);
-    Rope rope{.head_dim = score, .rotary = latent.rope_dim, .tail = true,
-              .theta = build.model().rope_theta, .sequence = build.sequence()};
+    const TensorId up =
+        build.linear(compressed, kKvUp, spec.heads * (latent.nope_dim + latent.v_dim),
+                     LinearStyle::column, false);
+    Rope rope{.head_dim = score,
+              .rotary = latent.rope_dim,
+              .tail = true,
+              .theta = build.model().rope_theta,
+              .sequence = build.sequence()};
     heads.q = build.one(rope, {heads.q}, "attn.q_rope");
     rope.head_dim = latent.rope_dim;
     rope.tail = false;
     const TensorId shared = build.one(rope, {parts[1]}, "attn.k_rope");
-    const auto kv =
-        build.emit(LatentKv{.nope = latent.nope_dim, .v_dim = latent.v_dim}, {up, shared}, "attn.kv");
+    const auto kv = build.emit(LatentKv{.nope = latent.nope_dim, .v_dim = latent.v_dim},
+                               {up, shared}, "attn.kv");
     heads.k = kv[0];
     heads.v = kv[1];
     return heads;
@@ -111,12 +117,15 @@ AttentionShape attention_shape(const ForwardBuilder& build, bool causal, bool cr
     const auto& spec = build.model().attention;
     const auto& model = build.model();
     const auto layer = static_cast<std::size_t>(std::max(build.layer(), 0));
-    const bool windowed = !cross && spec.window > 0 &&
-                          (model.windowed.empty() ||
-                           (layer < model.windowed.size() && model.windowed[layer]));
-    AttentionShape shape{.batch = build.train().micro_batch, .head_dim = spec.head_dim,
-                         .value_dim = spec.head_dim, .causal = causal && !cross,
-                         .window = windowed ? spec.window : 0, .softcap = spec.softcap,
+    const bool windowed =
+        !cross && spec.window > 0 &&
+        (model.windowed.empty() || (layer < model.windowed.size() && model.windowed[layer]));
+    AttentionShape shape{.batch = build.train().micro_batch,
+                         .head_dim = spec.head_dim,
+                         .value_dim = spec.head_dim,
+                         .causal = causal && !cross,
+                         .window = windowed ? spec.window : 0,
+                         .softcap = spec.softcap,
                          .alibi = model.position == PositionKind::alibi};
     if (spec.latent) {
         shape.head_dim = spec.latent->nope_dim + spec.latent->rope_dim;
@@ -130,15 +139,16 @@ TensorId attend(ForwardBuilder& build, const Heads& heads, const AttentionShape&
     std::vector<TensorId> in{heads.q, heads.k, heads.v};
     TensorId sinks{};
     if (build.model().attention.sinks) {
-        sinks = build.parameter("attn.sinks", {build.model().attention.heads},
-                                {.split = Split::rows});
+        sinks =
+            build.parameter("attn.sinks", {build.model().attention.heads}, {.split = Split::rows});
     }
     if (build.train().attention == AttentionImpl::flash) {
         if (relative_bias.valid()) in.push_back(relative_bias);
         if (sinks.valid()) in.push_back(sinks);
-        return build.emit(Attention{.shape = shape, .relative_bias = relative_bias.valid(),
-                                    .sinks = sinks.valid()},
-                          in, "attn.context")[0];
+        return build.emit(
+            Attention{
+                .shape = shape, .relative_bias = relative_bias.valid(), .sinks = sinks.valid()},
+            in, "attn.context")[0];
     }
     std::vector<TensorId> scored{heads.q, heads.k};
     if (relative_bias.valid()) scored.push_back(relative_bias);

@@ -56,8 +56,8 @@ void cross_stage(ForwardBuilder& build, Stream& stream, bool send) {
         build.emit(op, {build.settle(stream)}, "stage.output");
         return;
     }
-    const Receive op{.rows = build.tokens(), .columns = build.model().hidden,
-                     .dtype = build.train().compute};
+    const Receive op{
+        .rows = build.tokens(), .columns = build.model().hidden, .dtype = build.train().compute};
     const TensorId x = build.one(op, {}, "stage.input");
     build.graph()[x].needs_gradient = true;
     stream = {.value = x};
@@ -118,8 +118,8 @@ void emit_encoder_decoder(ForwardBuilder& build) {
         layer_block(build, encoder, moe, false, encoder_bias);
     }
     build.set_layer(-1);
-    const TensorId memory = build.dropout(
-        build.norm(encoder, "encoder_final_norm.weight", UnitKind::embedding));
+    const TensorId memory =
+        build.dropout(build.norm(encoder, "encoder_final_norm.weight", UnitKind::embedding));
     const TensorId ids = build.input("input.decoder_tokens", build.tokens());
     Stream stream{.value = build.dropout(build.one(Embedding{.scale = model.embedding_scale},
                                                    {ids, outer.table}, "decoder_embed"))};
@@ -145,8 +145,12 @@ void layer_block(ForwardBuilder& build, Stream& stream, bool moe, bool causal,
         case NormPlacement::sandwich:
             pre_layer(build, stream, moe, causal, relative_bias);
             break;
-        case NormPlacement::output: output_layer(build, stream, moe, causal, relative_bias); break;
-        case NormPlacement::post: post_layer(build, stream, moe, causal, relative_bias); break;
+        case NormPlacement::output:
+            output_layer(build, stream, moe, causal, relative_bias);
+            break;
+        case NormPlacement::post:
+            post_layer(build, stream, moe, causal, relative_bias);
+            break;
     }
 }
 

@@ -51,8 +51,10 @@ std::vector<TensorId> route(ForwardBuilder& build, TensorId x) {
         x, build.parameter("moe.router.weight", {moe.experts, build.model().hidden})};
     if (moe.router_bias) in.push_back(build.parameter("moe.router.bias", {moe.experts}));
     const TensorId logits = build.emit(Linear{.f32_out = true}, in, "moe.router")[0];
-    const TopK top{.k = moe.top_k, .score = moe.score,
-                   .aux = train.aux_loss >= 0.0 ? train.aux_loss : moe.aux_loss, .z = train.z_loss};
+    const TopK top{.k = moe.top_k,
+                   .score = moe.score,
+                   .aux = train.aux_loss >= 0.0 ? train.aux_loss : moe.aux_loss,
+                   .z = train.z_loss};
     const auto out = build.emit(top, {logits}, "moe.top_k");
     return {out[1], out[2]};
 }
@@ -79,8 +81,8 @@ std::int64_t slots(const ForwardBuilder& build) {
     const double factor =
         build.train().capacity_factor > 0.0 ? build.train().capacity_factor : moe.capacity_factor;
     if (factor <= 0.0) return 0;
-    const double mean = static_cast<double>(build.tokens() * moe.top_k) /
-                        static_cast<double>(moe.experts);
+    const double mean =
+        static_cast<double>(build.tokens() * moe.top_k) / static_cast<double>(moe.experts);
     return static_cast<std::int64_t>(std::ceil(factor * mean));
 }
 
@@ -94,11 +96,12 @@ TensorId routed_experts(ForwardBuilder& build, TensorId x) {
     constexpr Names kDown{"moe.experts.down", "moe.experts.down.weight", "moe.experts.down.bias"};
     const std::int64_t inner = ffn.gated ? 2 * moe.expert_width : moe.expert_width;
     const TensorId up = grouped(build, rows[0], rows[3], kUp, inner, true);
-    const Activate activate{.kind = ffn.activation, .gated = ffn.gated, .packed = ffn.gated,
-                            .routed = true};
+    const Activate activate{
+        .kind = ffn.activation, .gated = ffn.gated, .packed = ffn.gated, .routed = true};
     const TensorId act = build.one(activate, {up, rows[1]}, "moe.act");
     const TensorId down = grouped(build, act, rows[3], kDown, build.model().hidden, false);
-    return build.one(Unpermute{.tokens = build.graph()[x].shape[0]}, {down, rows[2]}, "moe.combine");
+    return build.one(Unpermute{.tokens = build.graph()[x].shape[0]}, {down, rows[2]},
+                     "moe.combine");
 }
 
 }  // namespace

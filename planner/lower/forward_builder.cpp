@@ -60,8 +60,8 @@ TensorId ForwardBuilder::linear(TensorId x, Names names, std::int64_t out, Linea
 TensorId ForwardBuilder::norm(TensorId x, std::string_view part, std::int64_t group, Split split,
                               UnitKind unit) {
     const std::int64_t width = group > 0 ? group : graph_[x].shape[1];
-    const Norm op{.kind = model().norm, .eps = model().norm_eps, .bias = model().norm_bias,
-                  .group = group};
+    const Norm op{
+        .kind = model().norm, .eps = model().norm_eps, .bias = model().norm_bias, .group = group};
     std::vector<TensorId> in{x, parameter(part, {width}, {.split = split, .unit = unit})};
     if (op.bias) in.push_back(parameter("norm.bias", {width}, {.split = split, .unit = unit}));
     return emit(op, in, part).front();
@@ -70,8 +70,11 @@ TensorId ForwardBuilder::norm(TensorId x, std::string_view part, std::int64_t gr
 TensorId ForwardBuilder::norm(Stream& stream, std::string_view part, UnitKind unit) {
     if (!stream.pending.valid()) return norm(stream.value, part, 0, Split::none, unit);
     const std::int64_t width = graph_[stream.value].shape[1];
-    const Norm op{.kind = model().norm, .eps = model().norm_eps, .residual = true,
-                  .branch_scale = model().residual_scale, .bias = model().norm_bias};
+    const Norm op{.kind = model().norm,
+                  .eps = model().norm_eps,
+                  .residual = true,
+                  .branch_scale = model().residual_scale,
+                  .bias = model().norm_bias};
     std::vector<TensorId> in{stream.pending, stream.value,
                              parameter(part, {width}, {.unit = unit})};
     if (op.bias) in.push_back(parameter("norm.bias", {width}, {.unit = unit}));

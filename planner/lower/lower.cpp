@@ -24,7 +24,8 @@ bool always(const PlanRequest&) { return true; }
 const std::vector<Pass>& passes() {
     static const std::vector<Pass> kPasses{
         {"forward", always, emit_forward},
-        {"adapter", [](const PlanRequest& r) { return r.adapter.kind != AdapterKind::none; }, adapt},
+        {"adapter", [](const PlanRequest& r) { return r.adapter.kind != AdapterKind::none; },
+         adapt},
         {"tensor_parallel", [](const PlanRequest& r) { return r.layout.tensor > 1; },
          tensor_parallel},
         {"context_parallel", [](const PlanRequest& r) { return r.layout.context > 1; },

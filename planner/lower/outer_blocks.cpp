@@ -34,8 +34,8 @@ TensorId embedding_block(ForwardBuilder& build, Outer& outer) {
     const ParameterKind whole{.unit = UnitKind::embedding};
     outer.table = build.parameter("embed_tokens.weight", {model.vocab, width}, split);
     const TensorId ids = build.input("input.tokens", build.tokens());
-    TensorId x = build.one(Embedding{.scale = model.embedding_scale}, {ids, outer.table},
-                           "embed_tokens");
+    TensorId x =
+        build.one(Embedding{.scale = model.embedding_scale}, {ids, outer.table}, "embed_tokens");
     if (model.embedding_width > 0) {
         constexpr ForwardBuilder::Names kIn{"project_in", "project_in.weight", ""};
         x = build.linear(x, kIn, model.hidden, LinearStyle::replicated, false, whole);
@@ -72,18 +72,19 @@ void head_block(ForwardBuilder& build, Stream& stream, Outer& outer) {
     }
     const TensorId targets = build.input("input.targets", build.tokens());
     if (train.loss == LossKind::chunked) {
-        const HeadLoss loss{.chunk = train.loss_chunk, .scale = model.logit_scale,
-                            .softcap = model.logit_softcap};
+        const HeadLoss loss{
+            .chunk = train.loss_chunk, .scale = model.logit_scale, .softcap = model.logit_softcap};
         build.emit(loss, {x, weight, targets}, "loss");
         return;
     }
     TensorId logits = build.one(Linear{.style = LinearStyle::column}, {x, weight}, "logits");
     build.graph()[logits].role = Role::logits;
     const bool fused = train.loss == LossKind::fused;
-    if (!fused) logits = build.one(Cast{.to = DType::f32, .role = Role::logits}, {logits}, "logits.f32");
-    build.emit(CrossEntropy{.in_place = fused, .scale = model.logit_scale,
-                            .softcap = model.logit_softcap},
-               {logits, targets}, "loss");
+    if (!fused)
+        logits = build.one(Cast{.to = DType::f32, .role = Role::logits}, {logits}, "logits.f32");
+    build.emit(
+        CrossEntropy{.in_place = fused, .scale = model.logit_scale, .softcap = model.logit_softcap},
+        {logits, targets}, "loss");
 }
 
 }  // namespace headroom

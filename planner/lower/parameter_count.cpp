@@ -26,7 +26,8 @@ ParameterCount count_parameters(const ModelSpec& model) {
         if (!tensor.parameter.is_parameter) continue;
         const std::int64_t elements = numel(tensor.shape);
         const auto [at, fresh] = index.try_emplace(tensor.label.part, count.parts.size());
-        if (fresh) count.parts.push_back({std::string(tensor.label.part), 0, 0, to_string(tensor.shape)});
+        if (fresh)
+            count.parts.push_back({std::string(tensor.label.part), 0, 0, to_string(tensor.shape)});
         count.parts[at->second].count += elements;
         ++count.parts[at->second].layers;
         count.language += elements;

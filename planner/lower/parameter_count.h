@@ -24,7 +24,8 @@ struct ParameterCount {
     std::int64_t embedding = 0;          ///< token table
     std::int64_t head = 0;               ///< untied output matrix
     std::int64_t expert = 0;             ///< routed experts, all of them
-    /// Everything but the routed experts that a token does not visit, both embedding tables included.
+    /// Everything but the routed experts that a token does not visit, both embedding tables
+    /// included.
     std::int64_t active = 0;
 
     [[nodiscard]] std::int64_t total() const { return language + extra; }

@@ -17,7 +17,9 @@ Bytes extend(Bytes a, Bytes b, std::int64_t more) { return a + (b - a) * more; }
 Seconds extend(Seconds a, Seconds b, std::int64_t more) {
     return a + (b - a) * static_cast<double>(more);
 }
-Flops extend(Flops a, Flops b, std::int64_t more) { return a + (b - a) * static_cast<double>(more); }
+Flops extend(Flops a, Flops b, std::int64_t more) {
+    return a + (b - a) * static_cast<double>(more);
+}
 std::int64_t extend(std::int64_t a, std::int64_t b, std::int64_t more) {
     return a + (b - a) * more;
 }

@@ -21,8 +21,8 @@ std::vector<LayerKind> kinds_of(const ModelSpec& model, LayerRange range) {
     std::vector<LayerKind> kinds;
     for (auto layer = range.first; layer < range.last; ++layer) {
         const auto at = static_cast<std::size_t>(layer);
-        kinds.push_back({model.is_moe_layer(layer),
-                         at < model.windowed.size() && model.windowed[at]});
+        kinds.push_back(
+            {model.is_moe_layer(layer), at < model.windowed.size() && model.windowed[at]});
     }
     return kinds;
 }
@@ -78,8 +78,11 @@ std::optional<ShortStage> shortened(const PlanRequest& request, const Stage& sta
         segment_layers(request.recompute, static_cast<std::int64_t>(kinds.size()));
     const auto run = run_to_cut(kinds, segment, keep);
     if (!run) return std::nullopt;
-    ShortStage result{.request = request, .stage = stage, .removed = run->units - keep,
-                      .unit = run->unit, .first = run->first};
+    ShortStage result{.request = request,
+                      .stage = stage,
+                      .removed = run->units - keep,
+                      .unit = run->unit,
+                      .first = run->first};
     const std::int64_t layers =
         static_cast<std::int64_t>(kinds.size()) - result.removed * run->unit;
     ModelSpec& model = result.request.model;
@@ -87,9 +90,8 @@ std::optional<ShortStage> shortened(const PlanRequest& request, const Stage& sta
     model.moe_layers.clear();
     model.windowed.clear();
     for (std::int64_t i = 0; i < layers; ++i) {
-        const std::int64_t from = i < run->first + keep * run->unit
-                                      ? i
-                                      : i + result.removed * run->unit;
+        const std::int64_t from =
+            i < run->first + keep * run->unit ? i : i + result.removed * run->unit;
         const LayerKind kind = kinds[static_cast<std::size_t>(from)];
         if (model.moe) model.moe_layers.push_back(kind.moe);
         if (!request.model.windowed.empty()) model.windowed.push_back(kind.windowed);

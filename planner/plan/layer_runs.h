@@ -19,7 +19,8 @@ struct ShortStage {
 
 /// The stage with `keep` repeating units of its longest run of like layers, or nothing when no run
 /// is longer than that. Layers are alike when they have the same kind of feed-forward and window,
-/// or repeat a pattern of up to eight; with recomputation over k layers a unit holds whole segments.
+/// or repeat a pattern of up to eight; with recomputation over k layers a unit holds whole
+/// segments.
 std::optional<ShortStage> shortened(const PlanRequest& request, const Stage& stage,
                                     std::int64_t keep);
 

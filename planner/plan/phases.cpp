@@ -13,9 +13,9 @@ namespace {
 struct CheckpointSizes {
     std::int64_t parameters = 0;
     std::int64_t trainable = 0;
-    Bytes weights{};        ///< of all parameters, as the step holds them
-    Bytes states{};         ///< master and optimizer states of the trainable ones
-    Bytes largest_unit{};   ///< weights, master and states of the largest unit's shard on a rank
+    Bytes weights{};       ///< of all parameters, as the step holds them
+    Bytes states{};        ///< master and optimizer states of the trainable ones
+    Bytes largest_unit{};  ///< weights, master and states of the largest unit's shard on a rank
 };
 
 /// The unsplit model's units, from a short lowering of the whole model.
@@ -36,15 +36,17 @@ CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
         Bytes held = bytes(flat);
         sizes.weights += held;
         for (const auto id : unit.parameters) {
-            const bool counts = flat.dtype != DType::u8 && !lowering.graph[id].label.part.starts_with("quant.");
+            const bool counts =
+                flat.dtype != DType::u8 && !lowering.graph[id].label.part.starts_with("quant.");
             if (counts) sizes.parameters += numel(lowering.graph[id].shape);
             if (counts && unit.trainable) sizes.trainable += numel(lowering.graph[id].shape);
         }
         if (unit.trainable) {
             Bytes states{};
-            if (flat.dtype != DType::f32 && request.train.master) states += Bytes{4 * unit.elements};
-            for (const auto& state : optimizer_states(request.train.optimizer, unit.elements,
-                                                      unit.factored)) {
+            if (flat.dtype != DType::f32 && request.train.master)
+                states += Bytes{4 * unit.elements};
+            for (const auto& state :
+                 optimizer_states(request.train.optimizer, unit.elements, unit.factored)) {
                 states += Bytes{bytes_of(state.elements, state.dtype)};
             }
             sizes.states += states;
@@ -70,8 +72,8 @@ void fill_phases(const PlanRequest& request, Prediction& predicted) {
     predicted.phases.push_back({"step", worst.device.total(), predicted.host_node,
                                 predicted.nvme_node, Bytes{}, "the peak of the training step"});
     const bool adapter = request.adapter.kind != AdapterKind::none;
-    const Bytes written = adapter ? sizes.states + Bytes{2 * sizes.trainable}
-                                  : sizes.weights + sizes.states;
+    const Bytes written =
+        adapter ? sizes.states + Bytes{2 * sizes.trainable} : sizes.weights + sizes.states;
     Bytes resident = context + worst.device[Role::parameter] + worst.device[Role::master] +
                      worst.device[Role::optimizer];
     predicted.phases.push_back(

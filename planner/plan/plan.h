@@ -76,7 +76,7 @@ struct CostBreakdown {
     double tokens_per_second = 0.0;
     double mfu = 0.0;
     double hfu = 0.0;
-    Seconds step_low{};   ///< band of the step time
+    Seconds step_low{};  ///< band of the step time
     Seconds step_high{};
     std::int64_t steps = 0;  ///< of the run; 0: its tokens were not given
     double gpu_hours = 0.0;
@@ -89,11 +89,11 @@ struct CostBreakdown {
 /// Not fitting is an answer: it says what is short and what would help.
 struct Shortfall {
     Bytes missing{};
-    std::string where{};                   ///< "device", "host" or "nvme"
-    std::vector<std::string> remedies{};   ///< knob settings that would make it fit, cheapest first
+    std::string where{};                  ///< "device", "host" or "nvme"
+    std::vector<std::string> remedies{};  ///< knob settings that would make it fit, cheapest first
 };
 struct Fits {
-    Bytes headroom{};  ///< of the device, against the high end of the band
+    Bytes headroom{};    ///< of the device, against the high end of the band
     bool tight = false;  ///< fits as expected, not at the high end of the band
 };
 using Verdict = std::variant<Fits, Shortfall>;

@@ -64,8 +64,7 @@ Flops executed_flops(const PlanRequest& request, const DistinctStages& distinct,
 /// Device arena of the worst rank: gaps between tensors, the digest and op count of its step.
 void describe_worst(const PlanRequest& request, const Stage& stage, Prediction& predicted) {
     const Lowering lowering = lower(request, stage, false);
-    const MemoryPlan arena =
-        memory_plan(lowering.graph, lifetimes(lowering.graph), Place::device);
+    const MemoryPlan arena = memory_plan(lowering.graph, lifetimes(lowering.graph), Place::device);
     predicted.stages[predicted.worst].device.reserved += arena.arena - arena.lower_bound;
     predicted.digest = digest(lowering.graph);
     predicted.ops = static_cast<std::int64_t>(lowering.graph.ops.size());
@@ -117,8 +116,8 @@ void fill_traffic(const StepCost& cost, Prediction& predicted) {
             const Traffic& traffic = cost.traffic[kind][axis];
             if (traffic.count == 0) continue;
             predicted.traffic.push_back({std::string(kCollectiveNames[kind]),
-                                         std::string(kAxisNames[axis]), traffic.sent,
-                                         traffic.count, traffic.time});
+                                         std::string(kAxisNames[axis]), traffic.sent, traffic.count,
+                                         traffic.time});
         }
     }
 }
@@ -129,12 +128,10 @@ Verdict judge(const Prediction& predicted) {
                          .where = "device"};
     }
     if (predicted.host_node > predicted.host_capacity) {
-        return Shortfall{.missing = predicted.host_node - predicted.host_capacity,
-                         .where = "host"};
+        return Shortfall{.missing = predicted.host_node - predicted.host_capacity, .where = "host"};
     }
     if (predicted.nvme_node > predicted.nvme_capacity) {
-        return Shortfall{.missing = predicted.nvme_node - predicted.nvme_capacity,
-                         .where = "nvme"};
+        return Shortfall{.missing = predicted.nvme_node - predicted.nvme_capacity, .where = "nvme"};
     }
     return Fits{.headroom = predicted.capacity - predicted.band.expected,
                 .tight = predicted.band.high > predicted.capacity};

@@ -12,12 +12,12 @@ namespace headroom {
 
 /// What one pipeline stage's graph says about memory and time, with one micro-batch in flight.
 struct StageProfile {
-    Peak device{};             ///< largest live total
-    std::string peak_op{};     ///< the op it happens in
+    Peak device{};          ///< largest live total
+    std::string peak_op{};  ///< the op it happens in
     Phase peak_phase = Phase::forward;
     std::int32_t peak_layer = -1;
-    RoleBytes persistent{};    ///< of `device`, what lives through the whole step
-    RoleBytes kept{};          ///< what the forward pass leaves for backward: one more micro-batch
+    RoleBytes persistent{};  ///< of `device`, what lives through the whole step
+    RoleBytes kept{};        ///< what the forward pass leaves for backward: one more micro-batch
     Peak host{};
     Bytes host_kept{};
     Bytes nvme{};

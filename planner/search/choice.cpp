@@ -70,15 +70,14 @@ private:
         const auto& a = model_.attention;
         const bool heads = a.heads % t == 0 && (a.kv_heads % t == 0 || t % a.kv_heads == 0);
         const bool widths = model_.ffn.width % t == 0 && model_.vocab % t == 0;
-        const bool experts = !model_.moe || (model_.moe->expert_width % t == 0 &&
-                                             model_.moe->shared_width % t == 0);
+        const bool experts =
+            !model_.moe || (model_.moe->expert_width % t == 0 && model_.moe->shared_width % t == 0);
         return heads && widths && experts && base_.train.sequence % t == 0;
     }
 
     void layouts(std::int64_t gpus) {
-        const std::int64_t domain =
-            std::max({base_.hardware.profile.node.nvlink_domain, base_.hardware.profile.node.gpus,
-                      std::int64_t{1}});
+        const std::int64_t domain = std::max({base_.hardware.profile.node.nvlink_domain,
+                                              base_.hardware.profile.node.gpus, std::int64_t{1}});
         // Tensor ranks beyond one fast domain never pay: every layer would wait for the network.
         for (const auto t : options("tensor", base_.layout.tensor, divisors(gpus, domain))) {
             if (gpus % t != 0 || !tensor_fits(t)) continue;
@@ -95,16 +94,19 @@ private:
         std::vector<ContextKind> kinds{base_.layout.context_kind};
         if (c > 1 && !pinned("context_kind")) kinds = {ContextKind::gather, ContextKind::ulysses};
         const bool one_stack = model_.stack != Stack::encoder_decoder;
-        const auto stages = one_stack ? divisors(gpus / (t * c), model_.layers)
-                                      : std::vector<std::int64_t>{1};
+        const auto stages =
+            one_stack ? divisors(gpus / (t * c), model_.layers) : std::vector<std::int64_t>{1};
         for (const auto kind : kinds) {
-            const bool heads = model_.attention.heads % (t * c) == 0 &&
-                               model_.attention.kv_heads % (t * c) == 0;
+            const bool heads =
+                model_.attention.heads % (t * c) == 0 && model_.attention.kv_heads % (t * c) == 0;
             if (kind == ContextKind::ulysses && !heads) continue;
             for (const auto p : options("pipeline", base_.layout.pipeline, stages)) {
                 if (gpus % (t * c * p) != 0) continue;
-                Choice choice{.gpus = narrow(gpus), .data = narrow(gpus / (t * c * p)),
-                              .tensor = narrow(t), .context = narrow(c), .pipeline = narrow(p),
+                Choice choice{.gpus = narrow(gpus),
+                              .data = narrow(gpus / (t * c * p)),
+                              .tensor = narrow(t),
+                              .context = narrow(c),
+                              .pipeline = narrow(p),
                               .context_kind = kind};
                 experts(choice);
             }
@@ -114,8 +116,8 @@ private:
     void experts(Choice choice) {
         std::vector<std::int64_t> degrees{1};
         if (model_.moe) {
-            degrees = divisors(std::gcd(model_.moe->experts,
-                                        std::int64_t{choice.data} * choice.context), 1024);
+            degrees = divisors(
+                std::gcd(model_.moe->experts, std::int64_t{choice.data} * choice.context), 1024);
         }
         for (const auto e : options("expert", base_.layout.expert, degrees)) {
             choice.expert = narrow(e);
@@ -151,7 +153,8 @@ private:
     void sharding(Choice choice) {
         const std::int64_t replicas = std::int64_t{choice.data} * choice.context;
         std::vector<int> stages{0};
-        if (replicas > 1) stages = choice.pipeline > 1 ? std::vector{0, 1} : std::vector{0, 1, 2, 3};
+        if (replicas > 1)
+            stages = choice.pipeline > 1 ? std::vector{0, 1} : std::vector{0, 1, 2, 3};
         for (const auto zero : options("zero", base_.layout.zero, stages)) {
             choice.zero = static_cast<std::uint8_t>(zero);
             std::vector<std::int64_t> groups{0};
@@ -166,8 +169,8 @@ private:
     }
 
     void offloads(Choice choice) {
-        const bool trains_much = base_.train.goal != Goal::adapt &&
-                                 base_.train.optimizer == OptimizerKind::adamw;
+        const bool trains_much =
+            base_.train.goal != Goal::adapt && base_.train.optimizer == OptimizerKind::adamw;
         const auto& node = base_.hardware.profile.node;
         std::vector<Tier> tiers{Tier::device};
         if (trains_much && node.host_ram > Bytes{}) tiers.push_back(Tier::cpu);
@@ -179,7 +182,8 @@ private:
             if (optimizer != Tier::device && (choice.zero == 3 || alone) && choice.pipeline == 1) {
                 places = tiers;
             }
-            for (const auto place : options("offload_parameters", base_.offload.parameters, places)) {
+            for (const auto place :
+                 options("offload_parameters", base_.offload.parameters, places)) {
                 choice.parameters = place;
                 recomputes(choice);
             }
@@ -188,7 +192,8 @@ private:
 
     void recomputes(Choice choice) {
         const auto& all = recompute_options();
-        const bool kept = pinned("recompute") || pinned("recompute_ops") || pinned("recompute_every");
+        const bool kept =
+            pinned("recompute") || pinned("recompute_ops") || pinned("recompute_every");
         const std::size_t count = kept ? 1 : all.size();
         for (std::size_t i = 0; i < count; ++i) {
             choice.recompute = kept ? kBaseRecompute : static_cast<std::uint8_t>(i);
@@ -253,8 +258,7 @@ const std::vector<RecomputeSpec>& recompute_options() {
 }
 
 GraphKey graph_key(const Choice& c) {
-    return {c.tensor,      c.context, c.expert,      c.recompute,
-            c.activations, c.adapter, c.context_kind};
+    return {c.tensor, c.context, c.expert, c.recompute, c.activations, c.adapter, c.context_kind};
 }
 
 std::int64_t default_global_batch(const PlanRequest& base) {
@@ -276,8 +280,8 @@ PlanRequest with(const SearchRequest& request, const Choice& c) {
     out.layout.context_kind = c.context_kind;
     out.layout.pipeline = c.pipeline;
     out.layout.interleave = c.interleave;
-    out.layout.schedule = c.interleave > 1 ? PipelineSchedule::interleaved
-                                           : PipelineSchedule::one_f_one_b;
+    out.layout.schedule =
+        c.interleave > 1 ? PipelineSchedule::interleaved : PipelineSchedule::one_f_one_b;
     out.layout.expert = c.expert;
     out.layout.zero = c.zero;
     out.layout.shard = c.shard;

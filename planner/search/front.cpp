@@ -6,7 +6,10 @@ namespace headroom {
 
 Candidate candidate(const PlanRequest& request) {
     const Estimate need = estimate(request);
-    Candidate out{.request = request, .memory = need.device, .step = need.step, .fits = need.fits,
+    Candidate out{.request = request,
+                  .memory = need.device,
+                  .step = need.step,
+                  .fits = need.fits,
                   .safe = need.safe};
     const auto& train = request.train;
     const double tokens = static_cast<double>(train.micro_batch * train.sequence *

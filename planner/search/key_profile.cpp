@@ -51,9 +51,9 @@ Measured measure(const PlanRequest& request, const Stage& stage, const TimeModel
     return out;
 }
 
-/// One rank with every layer, no data-parallel sharding: what the key decides and nothing else. With
-/// experts on several ranks there are four micro-steps, so that the typical one carries no gradient
-/// exchange.
+/// One rank with every layer, no data-parallel sharding: what the key decides and nothing else.
+/// With experts on several ranks there are four micro-steps, so that the typical one carries no
+/// gradient exchange.
 PlanRequest plain_request(const SearchRequest& request, const Choice& choice) {
     PlanRequest plain = with(request, choice);
     plain.layout.pipeline = plain.layout.interleave = 1;
@@ -99,9 +99,12 @@ MicroProfile micro_profile(const Pair& pair) {
 
 /// a + k * b, field by field.
 MicroProfile combined(const MicroProfile& a, double k, const MicroProfile& b) {
-    return {a.layer_seconds + k * b.layer_seconds, a.layer_backward + k * b.layer_backward,
-            a.outer_seconds + k * b.outer_seconds, a.layer_kept + k * b.layer_kept,
-            a.outer_kept + k * b.outer_kept,       a.excess + k * b.excess,
+    return {a.layer_seconds + k * b.layer_seconds,
+            a.layer_backward + k * b.layer_backward,
+            a.outer_seconds + k * b.outer_seconds,
+            a.layer_kept + k * b.layer_kept,
+            a.outer_kept + k * b.outer_kept,
+            a.excess + k * b.excess,
             a.rebuilt + k * b.rebuilt};
 }
 

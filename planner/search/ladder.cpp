@@ -48,8 +48,7 @@ const std::vector<RungRow>& training_rungs() {
         {"offload to NVMe",
          [](auto& r) {
              r.offload.optimizer = r.offload.parameters = Tier::nvme;
-             return has_drives(r.hardware.profile) &&
-                    r.train.optimizer == OptimizerKind::adamw;
+             return has_drives(r.hardware.profile) && r.train.optimizer == OptimizerKind::adamw;
          },
          "the node has no NVMe"},
     };
@@ -115,7 +114,10 @@ Ladder ladder(const PlanRequest& request) {
         }
         at = next;
         const Estimate need = estimate(at);
-        Rung rung{.name = row.name, .request = at, .memory = need.device, .step = need.step,
+        Rung rung{.name = row.name,
+                  .request = at,
+                  .memory = need.device,
+                  .step = need.step,
                   .fits = need.fits};
         for (auto before = out.rungs.rbegin(); before != out.rungs.rend(); ++before) {
             if (!before->note.empty()) continue;

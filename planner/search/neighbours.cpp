@@ -76,8 +76,7 @@ const std::vector<Turn>& turns() {
         {"offload_optimizer", [](auto& r) { return turn_tier(r.offload.optimizer, -1); }},
         {"offload_parameters", [](auto& r) { return turn_tier(r.offload.parameters, 1); }},
         {"offload_parameters", [](auto& r) { return turn_tier(r.offload.parameters, -1); }},
-        {"expert",
-         [](auto& r) { return r.model.moe.has_value() && (r.layout.expert *= 2, true); }},
+        {"expert", [](auto& r) { return r.model.moe.has_value() && (r.layout.expert *= 2, true); }},
         {"expert",
          [](auto& r) { return r.layout.expert % 2 == 0 && (r.layout.expert /= 2, true); }},
         {"loss",
@@ -116,8 +115,8 @@ std::vector<Neighbour> neighbours(const Plan& plan, const std::vector<std::strin
         if (std::ranges::find(pinned, turn.knob) != pinned.end()) continue;
         PlanRequest request = plan.request;
         if (!turn.apply(request)) continue;
-        const bool drives = request.offload.optimizer == Tier::nvme ||
-                            request.offload.parameters == Tier::nvme;
+        const bool drives =
+            request.offload.optimizer == Tier::nvme || request.offload.parameters == Tier::nvme;
         if (drives && !has_drives(request.hardware.profile)) continue;
         try {
             validate(request);

@@ -29,11 +29,11 @@ struct Ranker::States {
     double device = 0.0;
     double host = 0.0;
     double nvme = 0.0;
-    double weights = 0.0;       ///< bytes of all weights of the stage, unsharded
-    double elements = 0.0;      ///< trainable, unsharded
-    double kept_elements = 0.0; ///< trainable, of this rank's shard
-    double state_bytes = 0.0;   ///< of this rank's shard
-    double window = 0.0;        ///< weights fetched ahead and gradients on their way out
+    double weights = 0.0;        ///< bytes of all weights of the stage, unsharded
+    double elements = 0.0;       ///< trainable, unsharded
+    double kept_elements = 0.0;  ///< trainable, of this rank's shard
+    double state_bytes = 0.0;    ///< of this rank's shard
+    double window = 0.0;         ///< weights fetched ahead and gradients on their way out
 };
 
 Ranker::Ranker(const SearchRequest& request) : request_(request) {
@@ -117,7 +117,8 @@ Ranker::States Ranker::states(const Choice& c, const KeyProfile& key) const {
         if (by_zero || c.parameters != Tier::device) {
             s.window += 2.0 * std::max(l.weight_bytes, kOuterShare * o.weight_bytes);
         }
-        if ((c.zero >= 2 && shards > 1.0) || leaves) s.window += 2.0 * l.trainable * gradient_bytes_;
+        if ((c.zero >= 2 && shards > 1.0) || leaves)
+            s.window += 2.0 * l.trainable * gradient_bytes_;
         s.weights += weights;
         s.elements += elements;
         s.kept_elements += elements / shards;
@@ -165,8 +166,8 @@ bool Ranker::gradients_leave(const Choice& c) {
 
 double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const States& s,
                             double layers) const {
-    const double compute = layers * key.layer_seconds +
-                           (c.pipeline > 1 ? kOuterShare : 1.0) * key.outer_seconds;
+    const double compute =
+        layers * key.layer_seconds + (c.pipeline > 1 ? kOuterShare : 1.0) * key.outer_seconds;
     const double backward = layers * key.layer_backward;
     const auto ranks = static_cast<std::int64_t>(ranks_per_shard(c, UnitKind::dense));
     const double grads = s.elements * gradient_bytes_;
@@ -179,12 +180,16 @@ double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const Stat
     double micro = compute;
     double once = update_seconds(c, s);
     switch (c.zero) {
-        case 3: micro = std::max(compute, 2.0 * gather() + scatter()); break;
+        case 3:
+            micro = std::max(compute, 2.0 * gather() + scatter());
+            break;
         case 2:
             micro = std::max(compute, compute - backward + scatter());
             once += gather();
             break;
-        case 1: once += std::max(0.0, scatter() - backward) + gather(); break;
+        case 1:
+            once += std::max(0.0, scatter() - backward) + gather();
+            break;
         default: {
             const double sum = sync_seconds(c, CollectiveKind::all_reduce, Axis::data,
                                             std::int64_t{c.data} * c.context, grads);
@@ -192,12 +197,14 @@ double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const Stat
         }
     }
     if (c.parameters != Tier::device) {
-        const double rate = c.parameters == Tier::cpu ? pcie_rate_ : std::min(pcie_rate_, nvme_rate_);
+        const double rate =
+            c.parameters == Tier::cpu ? pcie_rate_ : std::min(pcie_rate_, nvme_rate_);
         const double mine = s.weights / (c.zero == 3 ? static_cast<double>(ranks) : 1.0);
         micro = std::max(micro, 2.0 * mine / rate);
     }
     if (gradients_leave(c)) {
-        micro = std::max(micro, compute - backward + s.kept_elements * gradient_bytes_ / pcie_rate_);
+        micro =
+            std::max(micro, compute - backward + s.kept_elements * gradient_bytes_ / pcie_rate_);
     }
     return (c.accumulation + (c.pipeline - 1.0) / c.interleave) * micro + once;
 }

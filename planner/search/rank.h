@@ -11,9 +11,9 @@ namespace headroom {
 
 /// Elements and bytes of a group of state units.
 struct UnitSize {
-    double trainable = 0.0;      ///< elements
-    double weight_bytes = 0.0;   ///< of trainable and frozen ones
-    double state_bytes = 0.0;    ///< master and optimizer states of the trainable ones
+    double trainable = 0.0;     ///< elements
+    double weight_bytes = 0.0;  ///< of trainable and frozen ones
+    double state_bytes = 0.0;   ///< master and optimizer states of the trainable ones
 };
 
 /// A micro-step: what a layer and what the rest add to its time and memory.
@@ -23,7 +23,7 @@ struct MicroProfile {
     double outer_seconds = 0.0;
     double layer_kept = 0.0;  ///< bytes
     double outer_kept = 0.0;
-    double excess = 0.0;      ///< peak above what persists and what is kept
+    double excess = 0.0;  ///< peak above what persists and what is kept
     /// Recomputation over several layers: what each layer of the segment in work holds again.
     double rebuilt = 0.0;
 };
@@ -33,8 +33,8 @@ struct MicroProfile {
 /// nearly so (a product of t tiles takes the time of t plus half a wave).
 struct KeyProfile {
     bool usable = false;
-    MicroProfile one{};   ///< at a micro-batch of 1
-    MicroProfile more{};  ///< what each further sequence adds
+    MicroProfile one{};               ///< at a micro-batch of 1
+    MicroProfile more{};              ///< what each further sequence adds
     std::array<UnitSize, 4> layer{};  ///< by UnitKind, a layer
     std::array<UnitSize, 4> outer{};
 };

@@ -76,14 +76,14 @@ std::vector<GpuOffer> cheapest_gpus(const SearchRequest& request, const Hardware
     std::vector<GpuOffer> offers;
     for (const auto& gpu : catalog.gpus()) {
         const Price price = default_price(gpu);
-        const bool usable = gpu.peak.contains(request.base.train.compute) && !price.provider.empty();
+        const bool usable =
+            gpu.peak.contains(request.base.train.compute) && !price.provider.empty();
         if (!usable) continue;
         SearchRequest on_this = request;
         on_this.base.hardware = {.gpu = gpu.id, .gpus = 1, .profile = gpu};
         auto found = fewest_gpus(on_this, limit);
         if (!found.plan) continue;
-        offers.push_back({gpu.id, found.gpus,
-                          price.per_gpu_hour * static_cast<double>(found.gpus),
+        offers.push_back({gpu.id, found.gpus, price.per_gpu_hour * static_cast<double>(found.gpus),
                           std::move(*found.plan)});
     }
     std::ranges::stable_sort(offers, {}, [](const GpuOffer& offer) {

@@ -42,7 +42,10 @@ SearchRequest without_texts(const SearchRequest& request) {
 class Searcher {
 public:
     Searcher(const SearchRequest& request, std::stop_token stop, const Progress& progress)
-        : request_(request), stop_(std::move(stop)), progress_(progress), ranker_(request),
+        : request_(request),
+          stop_(std::move(stop)),
+          progress_(progress),
+          ranker_(request),
           lean_(without_texts(request)) {}
 
     SearchResult run() {
@@ -94,8 +97,8 @@ private:
             if (!stop_.stop_requested()) profiles_[own[n]] = profile_of(own[n], std::nullopt);
         });
         for (const auto k : segments) {
-            profiles_[k] = segmented(sibling(k, RecomputeMode::none),
-                                     sibling(k, RecomputeMode::layer));
+            profiles_[k] =
+                segmented(sibling(k, RecomputeMode::none), sibling(k, RecomputeMode::layer));
         }
         result_.lowered += 4 * static_cast<std::int64_t>(own.size());
         if (progress_) progress_(result_.space / 2, result_.space);
@@ -139,7 +142,8 @@ private:
 
     [[nodiscard]] bool may_fit(const Choice& choice, const Score& score) const {
         const auto& node = request_.base.hardware.profile.node;
-        const double ranks = static_cast<double>(std::min<std::int64_t>(choice.gpus, std::max<std::int64_t>(node.gpus, 1)));
+        const double ranks = static_cast<double>(
+            std::min<std::int64_t>(choice.gpus, std::max<std::int64_t>(node.gpus, 1)));
         return score.bytes <= capacity() * kMemorySlack &&
                score.host * ranks <= node.host_ram.real() * kMemorySlack &&
                score.nvme * ranks <= node.nvme_capacity.real() * kMemorySlack;
@@ -147,9 +151,12 @@ private:
 
     [[nodiscard]] double aim_value(const Choice& choice, const Score& score) const {
         switch (request_.aim) {
-            case Aim::time: return score.step;
-            case Aim::cost: return score.step * choice.gpus;
-            case Aim::memory: return score.bytes;
+            case Aim::time:
+                return score.step;
+            case Aim::cost:
+                return score.step * choice.gpus;
+            case Aim::memory:
+                return score.bytes;
         }
         return score.step;
     }
@@ -195,12 +202,15 @@ private:
 
     [[nodiscard]] double exact_value(const Candidate& candidate) const {
         switch (request_.aim) {
-            case Aim::time: return candidate.step.count();
-            case Aim::cost: return candidate.usd_per_million_tokens > 0.0
-                                       ? candidate.usd_per_million_tokens
-                                       : candidate.step.count() *
-                                             static_cast<double>(candidate.request.hardware.gpus);
-            case Aim::memory: return candidate.memory.real();
+            case Aim::time:
+                return candidate.step.count();
+            case Aim::cost:
+                return candidate.usd_per_million_tokens > 0.0
+                           ? candidate.usd_per_million_tokens
+                           : candidate.step.count() *
+                                 static_cast<double>(candidate.request.hardware.gpus);
+            case Aim::memory:
+                return candidate.memory.real();
         }
         return candidate.step.count();
     }
@@ -241,8 +251,7 @@ private:
         for (const auto i : alive_) {
             if (may_fit(space_.choices[i], scores_[i])) fitting.push_back(i);
         }
-        const auto spread =
-            front_of(space_.choices, scores_, std::move(fitting), kFrontExact);
+        const auto spread = front_of(space_.choices, scores_, std::move(fitting), kFrontExact);
         tbb::parallel_invoke([&] { result_.ladder = ladder(request_.base); },
                              [&] {
                                  result_.best = predict(best->request);
@@ -257,7 +266,8 @@ private:
     /// Nothing fits: the configuration that needs least, and what it lacks.
     void explain_shortage() {
         if (space_.choices.empty()) {
-            result_.nearest = "no combination of the pinned knobs divides the GPUs, heads and batch";
+            result_.nearest =
+                "no combination of the pinned knobs divides the GPUs, heads and batch";
             return;
         }
         std::size_t least = 0;
@@ -273,7 +283,8 @@ private:
         }
         const auto closest = evaluate_all({&least, 1});
         if (closest.empty()) return;
-        const Bytes missing = closest.front().memory - request_.base.hardware.profile.memory_capacity;
+        const Bytes missing =
+            closest.front().memory - request_.base.hardware.profile.memory_capacity;
         result_.nearest =
             missing > Bytes{}
                 ? "the smallest configuration needs " + to_string(missing) + " more device memory"

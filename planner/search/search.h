@@ -16,8 +16,8 @@ namespace headroom {
 struct SearchRequest {
     PlanRequest base{};
     Aim aim = Aim::time;
-    std::int64_t global_batch = 0;  ///< sequences a step; 0: chosen
-    std::optional<Usd> budget{};    ///< of the whole run; needs base.train.tokens
+    std::int64_t global_batch = 0;      ///< sequences a step; 0: chosen
+    std::optional<Usd> budget{};        ///< of the whole run; needs base.train.tokens
     std::vector<std::string> pinned{};  ///< names of knobs whose value in `base` stays
 };
 
@@ -46,10 +46,10 @@ struct Neighbour {
 struct Rung {
     std::string name{};
     PlanRequest request{};
-    Bytes memory{};      ///< worst rank, expected
-    Bytes bought{};      ///< less than the rung before
+    Bytes memory{};  ///< worst rank, expected
+    Bytes bought{};  ///< less than the rung before
     Seconds step{};
-    Seconds paid{};      ///< more than the rung before
+    Seconds paid{};  ///< more than the rung before
     bool fits = false;
     std::string note{};
 };

@@ -37,10 +37,10 @@ struct AttentionSpec {
     bool out_bias = false;
     bool fused_qkv = false;  ///< one stored matrix (gpt2, neox, phi3 …): LoRA adapts it as one
     QkNorm qk_norm = QkNorm::none;
-    bool sinks = false;             ///< one learned logit a head (gpt_oss)
-    double softcap = 0.0;           ///< tanh cap on the scores, 0: none (gemma2)
-    double rotary_fraction = 1.0;   ///< part of head_dim that RoPE turns
-    std::int64_t window = 0;        ///< sliding window in tokens, 0: full
+    bool sinks = false;            ///< one learned logit a head (gpt_oss)
+    double softcap = 0.0;          ///< tanh cap on the scores, 0: none (gemma2)
+    double rotary_fraction = 1.0;  ///< part of head_dim that RoPE turns
+    std::int64_t window = 0;       ///< sliding window in tokens, 0: full
     std::optional<LatentAttention> latent{};
     bool operator==(const AttentionSpec&) const = default;
 };

@@ -40,21 +40,21 @@ enum class AdapterKind { none, lora, qlora, dora };
 struct TrainSpec {
     Goal goal = Goal::pretrain;
     std::int64_t sequence = 4096;
-    std::int64_t micro_batch = 1;    ///< sequences a rank (per context group) holds at once
-    std::int64_t accumulation = 1;   ///< micro-steps an optimizer step
-    std::int64_t tokens = 0;         ///< of the whole run; 0: not asked
-    DType compute = DType::bf16;     ///< weights and activations
-    bool master = true;              ///< fp32 master weights when compute is 16 bit
-    DType gradient = DType::bf16;    ///< dtype gradients accumulate in
+    std::int64_t micro_batch = 1;   ///< sequences a rank (per context group) holds at once
+    std::int64_t accumulation = 1;  ///< micro-steps an optimizer step
+    std::int64_t tokens = 0;        ///< of the whole run; 0: not asked
+    DType compute = DType::bf16;    ///< weights and activations
+    bool master = true;             ///< fp32 master weights when compute is 16 bit
+    DType gradient = DType::bf16;   ///< dtype gradients accumulate in
     OptimizerKind optimizer = OptimizerKind::adamw;
     LossKind loss = LossKind::chunked;
     std::int64_t loss_chunk = 4096;  ///< tokens a chunk of the chunked loss
     AttentionImpl attention = AttentionImpl::flash;
     double dropout = 0.0;
-    double capacity_factor = 0.0;    ///< MoE: 0 keeps the model's own (dropless unless it says)
-    double moe_imbalance = 1.0;      ///< MoE: tokens of the fullest rank over the mean
-    double aux_loss = -1.0;          ///< load-balance coefficient; < 0: the model's own
-    double z_loss = 0.0;             ///< router z-loss coefficient
+    double capacity_factor = 0.0;  ///< MoE: 0 keeps the model's own (dropless unless it says)
+    double moe_imbalance = 1.0;    ///< MoE: tokens of the fullest rank over the mean
+    double aux_loss = -1.0;        ///< load-balance coefficient; < 0: the model's own
+    double z_loss = 0.0;           ///< router z-loss coefficient
     bool operator==(const TrainSpec&) const = default;
 };
 
@@ -69,9 +69,9 @@ struct ParallelLayout {
     PipelineSchedule schedule = PipelineSchedule::one_f_one_b;
     std::int64_t interleave = 1;  ///< model chunks a rank, interleaved schedule
     std::int64_t expert = 1;
-    int zero = 0;                 ///< 0, 1, 2 or 3
-    std::int64_t shard = 0;       ///< ranks a ZeRO shard group spans (hybrid); 0: data * context
-    std::int64_t prefetch = 1;    ///< ZeRO-3: layers gathered ahead
+    int zero = 0;               ///< 0, 1, 2 or 3
+    std::int64_t shard = 0;     ///< ranks a ZeRO shard group spans (hybrid); 0: data * context
+    std::int64_t prefetch = 1;  ///< ZeRO-3: layers gathered ahead
     bool operator==(const ParallelLayout&) const = default;
 
     [[nodiscard]] std::int64_t world() const { return data * tensor * context * pipeline; }
@@ -88,9 +88,9 @@ struct RecomputeSpec {
 };
 
 struct OffloadSpec {
-    Tier optimizer = Tier::device;   ///< moments and master, and where the update runs
+    Tier optimizer = Tier::device;  ///< moments and master, and where the update runs
     Tier parameters = Tier::device;
-    bool activations = false;        ///< checkpoints move to host memory
+    bool activations = false;  ///< checkpoints move to host memory
     bool operator==(const OffloadSpec&) const = default;
 };
 
@@ -100,14 +100,14 @@ struct AdapterSpec {
     double alpha = 32.0;
     double dropout = 0.0;
     std::vector<std::string> targets{};  ///< empty: every linear of the blocks
-    DType dtype = DType::bf16;           ///< adapter weights in compute; master and states follow train
-    bool double_quant = true;            ///< qlora
-    bool paged_optimizer = true;         ///< qlora
+    DType dtype = DType::bf16;    ///< adapter weights in compute; master and states follow train
+    bool double_quant = true;     ///< qlora
+    bool paged_optimizer = true;  ///< qlora
     bool operator==(const AdapterSpec&) const = default;
 };
 
 struct HardwareRequest {
-    std::string gpu{};   ///< name as asked for; unless it names `profile`, that travels inline
+    std::string gpu{};  ///< name as asked for; unless it names `profile`, that travels inline
     std::int64_t gpus = 1;
     HardwareProfile profile{};
     std::optional<Usd> usd_per_gpu_hour{};  ///< the user's own price
@@ -142,8 +142,8 @@ struct Library {
 void validate(const PlanRequest& request);
 
 /// Reads a request document ({"model", "hardware", "train", "layout", "techniques"}), or the
-/// "request" of a plan. Names resolve through `library`; without "data" in its layout, the GPUs that
-/// the other degrees leave are data parallel. Every value is within its limits; how they fit
+/// "request" of a plan. Names resolve through `library`; without "data" in its layout, the GPUs
+/// that the other degrees leave are data parallel. Every value is within its limits; how they fit
 /// together is for `validate`. Throws InputError.
 PlanRequest request_from_json(const JsonCursor& json, const Library& library);
 /// Reads back to an equal request; the settings of a technique that is off are not written.

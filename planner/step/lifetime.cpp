@@ -111,7 +111,8 @@ Peak peak(const StepGraph& graph, const std::vector<Lifetime>& lives, Place plac
     return best;
 }
 
-RoleBytes kept_for_backward(const StepGraph& graph, const std::vector<Lifetime>& lives, Place place) {
+RoleBytes kept_for_backward(const StepGraph& graph, const std::vector<Lifetime>& lives,
+                            Place place) {
     const auto boundary = std::ranges::find_if(
         graph.ops, [](const OpNode& node) { return node.phase != Phase::forward; });
     const auto at = static_cast<std::int32_t>(boundary - graph.ops.begin());

@@ -45,6 +45,7 @@ Peak peak(const StepGraph& graph, const std::vector<Lifetime>& lives, Place plac
 
 /// Bytes that the forward pass leaves for the backward pass: what one more micro-batch in flight
 /// costs. Transient storages alive across the boundary.
-RoleBytes kept_for_backward(const StepGraph& graph, const std::vector<Lifetime>& lives, Place place);
+RoleBytes kept_for_backward(const StepGraph& graph, const std::vector<Lifetime>& lives,
+                            Place place);
 
 }  // namespace headroom

@@ -28,8 +28,8 @@ void Tape::run() {
         const OpNode node = graph_.ops[at];  // a copy: emitting moves the list
         layer_ = node.layer;
         const auto outputs = graph_.outputs(node);
-        const bool reached = std::ranges::any_of(
-            outputs, [&](TensorId id) { return gradient(id).valid(); });
+        const bool reached =
+            std::ranges::any_of(outputs, [&](TensorId id) { return gradient(id).valid(); });
         if (!reached && !starts_backward(node.op)) continue;
         std::visit(
             [&](const auto& op) {

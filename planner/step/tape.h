@@ -59,9 +59,9 @@ private:
     void set(TensorId value, TensorId gradient);
 
     StepGraph& graph_;
-    std::vector<TensorId> gradient_;  ///< by value
+    std::vector<TensorId> gradient_;     ///< by value
     std::vector<std::uint8_t> given_{};  ///< by gradient: values that have it, 2 standing for more
-    std::vector<TensorId> written_{};  ///< parameter gradients already written in this micro-step
+    std::vector<TensorId> written_{};    ///< parameter gradients already written in this micro-step
     std::int32_t layer_ = -1;
 };
 

@@ -10,9 +10,11 @@ namespace headroom {
 std::int64_t numel(const Shape& shape) {
     std::int64_t product = 1;
     for (const auto extent : shape.extents()) {
-        if (__builtin_mul_overflow(product, extent, &product) || product > (std::int64_t{1} << 58)) {
-            throw InputError("/train", fmt::format("a tensor of shape {} has more than 2^58 elements",
-                                                   to_string(shape)));
+        if (__builtin_mul_overflow(product, extent, &product) ||
+            product > (std::int64_t{1} << 58)) {
+            throw InputError(
+                "/train",
+                fmt::format("a tensor of shape {} has more than 2^58 elements", to_string(shape)));
         }
     }
     return product;

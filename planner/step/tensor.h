@@ -57,8 +57,8 @@ enum class Role : std::uint8_t {
 };
 inline constexpr std::size_t kRoles = 8;
 inline constexpr std::array<std::string_view, kRoles> kRoleNames{
-    "parameters", "master", "gradients", "optimizer", "activations", "logits", "workspace",
-    "communication"};
+    "parameters",  "master", "gradients", "optimizer",
+    "activations", "logits", "workspace", "communication"};
 constexpr std::string_view name(Role role) { return kRoleNames[static_cast<std::size_t>(role)]; }
 
 /// Where the bytes lie.
@@ -77,7 +77,9 @@ struct TensorSpec {
     Shape shape{};
     DType dtype = DType::bf16;
 };
-inline Bytes bytes(const TensorSpec& spec) { return Bytes{bytes_of(numel(spec.shape), spec.dtype)}; }
+inline Bytes bytes(const TensorSpec& spec) {
+    return Bytes{bytes_of(numel(spec.shape), spec.dtype)};
+}
 
 /// How tensor parallelism splits a parameter: by output rows, by input columns, or not at all.
 enum class Split : std::uint8_t { none, rows, columns };
@@ -89,7 +91,7 @@ enum class UnitKind : std::uint8_t { dense, expert, embedding, head };
 struct ParameterInfo {
     bool is_parameter = false;
     bool trainable = true;
-    bool decay = true;    ///< weight decay applies (matrices)
+    bool decay = true;  ///< weight decay applies (matrices)
     Split split = Split::none;
     std::int64_t kv_heads = 0;  ///< > 0: `kv_rows` of the rows belong to this many key/value heads
     std::int64_t kv_rows = 0;
@@ -138,7 +140,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Work of one op: FLOPs of the mathematics, FLOPs executed on matrix and vector units, bytes moved.
+/// Work of one op: FLOPs of the mathematics, FLOPs executed on matrix and vector units, bytes
+/// moved.
 struct Work {
     Flops model{};   ///< matrix work that the mathematics asks for
     Flops matrix{};  ///< matrix work that the kernel executes

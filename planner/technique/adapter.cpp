@@ -9,8 +9,8 @@
 namespace headroom {
 namespace {
 
-/// A linear layer that adapters can be put on, by the part name of its weight, with the names of the
-/// adapter's tensors.
+/// A linear layer that adapters can be put on, by the part name of its weight, with the names of
+/// the adapter's tensors.
 struct TargetRow {
     std::string_view weight;
     std::string_view target;
@@ -18,10 +18,10 @@ struct TargetRow {
     std::string_view b;
     std::string_view magnitude;
 };
-#define HEADROOM_TARGET(block, module)                                                     \
-    TargetRow {                                                                            \
-        block "." module ".weight", module, block "." module ".lora_A.weight",             \
-            block "." module ".lora_B.weight", block "." module ".lora_magnitude"          \
+#define HEADROOM_TARGET(block, module)                                            \
+    TargetRow {                                                                   \
+        block "." module ".weight", module, block "." module ".lora_A.weight",    \
+            block "." module ".lora_B.weight", block "." module ".lora_magnitude" \
     }
 constexpr std::array kTargets{
     HEADROOM_TARGET("attn", "q_proj"),      HEADROOM_TARGET("attn", "k_proj"),
@@ -48,7 +48,9 @@ const TargetRow* target_of(std::string_view weight, const AdapterSpec& spec) {
 class Adapter {
 public:
     explicit Adapter(Lowering& lowering)
-        : replay_(lowering.graph), spec_(lowering.request.adapter), train_(lowering.request.train) {}
+        : replay_(lowering.graph),
+          spec_(lowering.request.adapter),
+          train_(lowering.request.train) {}
 
     StepGraph run() {
         for (const auto& node : replay_.old().ops) visit(node);
@@ -96,8 +98,12 @@ private:
         tensor.role = Role::parameter;
         tensor.persistent = true;
         tensor.needs_gradient = true;
-        tensor.parameter = {.is_parameter = true, .trainable = true, .decay = shape.rank() > 1,
-                            .split = split, .unit = base.parameter.unit, .adapter = true};
+        tensor.parameter = {.is_parameter = true,
+                            .trainable = true,
+                            .decay = shape.rank() > 1,
+                            .split = split,
+                            .unit = base.parameter.unit,
+                            .adapter = true};
         // B's rows are the base matrix's rows: key/value heads are split as there.
         if (part == row.b) {
             tensor.parameter.kv_heads = base.parameter.kv_heads;
@@ -173,8 +179,7 @@ private:
             in.push_back(graph.add(scale_tensor(base, "quant.super_scales",
                                                 ceil_div(blocks, kNf4SuperBlock), DType::f32)));
         }
-        const TensorId out =
-            replay_.insert(node, Dequantize{.to = compute}, in, base.label.part);
+        const TensorId out = replay_.insert(node, Dequantize{.to = compute}, in, base.label.part);
         codes_of_[out] = weight;
         return temporary_of_[weight] = out;
     }

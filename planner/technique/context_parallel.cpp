@@ -52,8 +52,10 @@ private:
 
     /// Back to this rank's tokens of all heads.
     void leave(const OpNode& node, TensorId out) {
-        const Collective op{.kind = CollectiveKind::all_to_all, .axis = Axis::context,
-                            .size = ranks_, .columns = replay_[out].shape[1] * ranks_};
+        const Collective op{.kind = CollectiveKind::all_to_all,
+                            .axis = Axis::context,
+                            .size = ranks_,
+                            .columns = replay_[out].shape[1] * ranks_};
         const TensorId back = replay_.insert(node, op, {out}, "attn.context");
         replay_.map(replay_.old().outputs(node)[0], back);
     }

@@ -46,8 +46,9 @@ private:
     void send_rows(const OpNode& node, const Permute& op, const std::vector<TensorId>& out) {
         const std::int64_t rows = replay_[out[0]].shape[0];
         const auto arriving =
-            op.slots > 0 ? rows
-                         : static_cast<std::int64_t>(std::ceil(static_cast<double>(rows) * imbalance_));
+            op.slots > 0
+                ? rows
+                : static_cast<std::int64_t>(std::ceil(static_cast<double>(rows) * imbalance_));
         const auto old_out = replay_.old().outputs(node);
         for (std::size_t i = 0; i < 2; ++i) {
             replay_.map(old_out[i], travel(node, out[i], arriving));
@@ -55,8 +56,8 @@ private:
     }
 
     TensorId travel(const OpNode& node, TensorId id, std::int64_t rows) {
-        const Collective op{.kind = CollectiveKind::all_to_all, .axis = Axis::expert,
-                            .size = ranks_, .rows = rows};
+        const Collective op{
+            .kind = CollectiveKind::all_to_all, .axis = Axis::expert, .size = ranks_, .rows = rows};
         return replay_.insert(node, op, {id}, replay_[id].label.part);
     }
 

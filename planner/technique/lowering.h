@@ -8,7 +8,8 @@
 
 namespace headroom {
 
-/// The layers that one pipeline rank holds, as half-open ranges, one a chunk (interleaved: several).
+/// The layers that one pipeline rank holds, as half-open ranges, one a chunk (interleaved:
+/// several).
 struct LayerRange {
     std::int64_t first = 0;
     std::int64_t last = 0;
@@ -40,11 +41,11 @@ struct StateUnit {
     std::int64_t replicated_begin = 0;  ///< elements that tensor ranks hold alike
     std::int64_t replicated_end = 0;
     std::vector<TensorId> parameters{};
-    TensorId weights{};         ///< flat; of all elements, on this device while in use
-    TensorId gradient{};        ///< flat; none when frozen
-    TensorId kept_weights{};    ///< what stays between uses: `weights`, or a shard, or a host copy
-    TensorId kept_gradient{};   ///< what the update reads: `gradient`, or a shard of it
-    std::int64_t shards = 1;    ///< ranks the kept tensors are split over
+    TensorId weights{};        ///< flat; of all elements, on this device while in use
+    TensorId gradient{};       ///< flat; none when frozen
+    TensorId kept_weights{};   ///< what stays between uses: `weights`, or a shard, or a host copy
+    TensorId kept_gradient{};  ///< what the update reads: `gradient`, or a shard of it
+    std::int64_t shards = 1;   ///< ranks the kept tensors are split over
 };
 
 /// What the passes work on: the request, the stage it is lowered for, and the graph so far.

@@ -7,8 +7,8 @@
 
 namespace headroom {
 
-/// Rebuilds a forward graph op by op, so that a pass can change shapes and put ops in between: every
-/// op declares its outputs again from its new inputs.
+/// Rebuilds a forward graph op by op, so that a pass can change shapes and put ops in between:
+/// every op declares its outputs again from its new inputs.
 class Replay {
 public:
     explicit Replay(const StepGraph& old) : old_(old), new_of_(old.tensors.size()) {
@@ -39,7 +39,8 @@ public:
                     std::string_view part);
     TensorId insert(const OpNode& beside, Op op, std::initializer_list<TensorId> in,
                     std::string_view part) {
-        return insert(beside, std::move(op), std::span<const TensorId>(in.begin(), in.size()), part);
+        return insert(beside, std::move(op), std::span<const TensorId>(in.begin(), in.size()),
+                      part);
     }
 
     /// The new graph; leaves that no op reads are kept (a pooler's weights).

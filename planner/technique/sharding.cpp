@@ -32,7 +32,8 @@ private:
         std::vector<std::int32_t> unit_of(graph_.tensors.size(), -1);
         for (std::size_t u = 0; u < lowering_.units.size(); ++u) {
             const auto id = lowering_.units[u].gradient;
-            if (id.valid()) unit_of[static_cast<std::size_t>(id.index)] = static_cast<std::int32_t>(u);
+            if (id.valid())
+                unit_of[static_cast<std::size_t>(id.index)] = static_cast<std::int32_t>(u);
         }
         std::vector<std::size_t> last(lowering_.units.size(), graph_.ops.size() - 1);
         for (std::size_t at = 0; at < graph_.ops.size(); ++at) {
@@ -64,8 +65,10 @@ private:
         host.persistent = true;
         const TensorId from = unit.kept_gradient;
         unit.kept_gradient = graph_.add(host);
-        OpNode node = graph_.make(Transfer{.to = Place::host, .from = Place::device,
-                                           .role = Role::gradient, .accumulation = kept_mode()},
+        OpNode node = graph_.make(Transfer{.to = Place::host,
+                                           .from = Place::device,
+                                           .role = Role::gradient,
+                                           .accumulation = kept_mode()},
                                   std::array{from}, std::array{unit.kept_gradient});
         node.layer = unit.layer;
         node.phase = Phase::backward;
@@ -85,18 +88,30 @@ private:
             scatter_every_micro_step(unit, at);
         } else if (layout.zero == 1 && unit.shards > 1) {
             unit.kept_gradient = shard_view(unit.gradient, unit);
-            put(unit, at, {.kind = CollectiveKind::reduce_scatter, .axis = shard_axis(unit),
-                           .size = unit.shards, .async = true, .role = Role::gradient},
+            put(unit, at,
+                {.kind = CollectiveKind::reduce_scatter,
+                 .axis = shard_axis(unit),
+                 .size = unit.shards,
+                 .async = true,
+                 .role = Role::gradient},
                 unit.gradient, unit.kept_gradient, When::last);
         } else if (replicas > 1) {
-            put(unit, at, {.kind = CollectiveKind::all_reduce, .axis = data_axis(unit),
-                           .size = replicas, .async = true, .role = Role::gradient},
+            put(unit, at,
+                {.kind = CollectiveKind::all_reduce,
+                 .axis = data_axis(unit),
+                 .size = replicas,
+                 .async = true,
+                 .role = Role::gradient},
                 unit.gradient, unit.gradient, When::last);
         }
         const std::int64_t copies = replicas / unit.shards;
         if (layout.zero >= 1 && unit.shards > 1 && copies > 1) {
-            put(unit, at, {.kind = CollectiveKind::all_reduce, .axis = Axis::replica, .size = copies,
-                           .async = true, .role = Role::gradient},
+            put(unit, at,
+                {.kind = CollectiveKind::all_reduce,
+                 .axis = Axis::replica,
+                 .size = copies,
+                 .async = true,
+                 .role = Role::gradient},
                 unit.kept_gradient, unit.kept_gradient, When::last);
         }
     }
@@ -112,9 +127,13 @@ private:
         kept.persistent = true;
         unit.kept_gradient = graph_.add(kept);
         graph_[unit.gradient].persistent = false;
-        put(unit, at, {.kind = CollectiveKind::reduce_scatter, .axis = shard_axis(unit),
-                       .size = unit.shards, .async = true, .role = Role::gradient,
-                       .accumulation = sums_on_host(unit) ? Accumulation::overwrite : kept_mode()},
+        put(unit, at,
+            {.kind = CollectiveKind::reduce_scatter,
+             .axis = shard_axis(unit),
+             .size = unit.shards,
+             .async = true,
+             .role = Role::gradient,
+             .accumulation = sums_on_host(unit) ? Accumulation::overwrite : kept_mode()},
             unit.gradient, unit.kept_gradient, When::every);
     }
 
@@ -132,8 +151,11 @@ private:
         part.offset = Bytes{bytes_of(unit.replicated_begin, part.dtype)};
         const TensorId id = graph_.add(part);
         const When when = layout.zero >= 2 ? When::every : When::last;
-        put(unit, at, {.kind = CollectiveKind::all_reduce, .axis = Axis::tensor,
-                       .size = layout.tensor, .role = Role::gradient},
+        put(unit, at,
+            {.kind = CollectiveKind::all_reduce,
+             .axis = Axis::tensor,
+             .size = layout.tensor,
+             .role = Role::gradient},
             id, id, when);
     }
 

@@ -125,7 +125,8 @@ void make_states(Lowering& lowering) {
         std::ranges::stable_sort(unit.parameters, {},
                                  [&](TensorId id) { return rank_in_unit(graph[id]); });
         measure(unit, graph);
-        if (lowering.request.layout.zero > 0) unit.shards = shard_ranks(lowering.request, unit.kind);
+        if (lowering.request.layout.zero > 0)
+            unit.shards = shard_ranks(lowering.request, unit.kind);
         lay_out(lowering, unit);
     }
     add_gemm_workspace(lowering);

@@ -67,10 +67,10 @@ private:
     TensorId reduced(const OpNode& node, TensorId id) {
         if (spread(id) != Spread::partial) return id;
         if (const auto found = reduced_.find(id); found != reduced_.end()) return found->second;
-        const Collective op{.kind = by_tokens_ ? CollectiveKind::reduce_scatter
-                                               : CollectiveKind::all_reduce,
-                            .axis = Axis::tensor,
-                            .size = ranks_};
+        const Collective op{
+            .kind = by_tokens_ ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
+            .axis = Axis::tensor,
+            .size = ranks_};
         // It belongs to the layer that made the addends, not to the one that reads the sum.
         OpNode producer = node;
         producer.layer = replay_[id].label.layer;
@@ -112,7 +112,8 @@ private:
             if (!keeps_addends && !adapter_addend) id = reduced(node, id);
             in.push_back(id);
         }
-        if (const auto* linear = std::get_if<Linear>(&node.op)) return visit_linear(node, *linear, in);
+        if (const auto* linear = std::get_if<Linear>(&node.op))
+            return visit_linear(node, *linear, in);
         if (const auto* grouped = std::get_if<GroupedLinear>(&node.op)) {
             return visit_grouped(node, *grouped, in);
         }
@@ -139,8 +140,12 @@ private:
                 in[0] = entered(node, in[0]);
                 emit(node, op, in, Spread::features);
                 return;
-            case LinearStyle::row: emit(node, op, in, Spread::partial); return;
-            case LinearStyle::replicated: emit(node, op, in, spread(in[0])); return;
+            case LinearStyle::row:
+                emit(node, op, in, Spread::partial);
+                return;
+            case LinearStyle::replicated:
+                emit(node, op, in, spread(in[0]));
+                return;
         }
     }
 
@@ -185,13 +190,15 @@ private:
             emit(node, op, in, spread(in[0]));
             return true;
         }
-        if (auto permute = std::get_if<Permute>(&node.op); permute != nullptr && permute->slots > 0) {
+        if (auto permute = std::get_if<Permute>(&node.op);
+            permute != nullptr && permute->slots > 0) {
             Permute op = *permute;
             op.slots = by_tokens_ ? ceil_div(op.slots, ranks_) : op.slots;
             emit(node, op, in, spread(in[0]));
             return true;
         }
-        if (auto activate = std::get_if<Activate>(&node.op); activate != nullptr && activate->routed) {
+        if (auto activate = std::get_if<Activate>(&node.op);
+            activate != nullptr && activate->routed) {
             in.back() = entered(node, in.back());
             emit(node, node.op, in, Spread::features);
             return true;

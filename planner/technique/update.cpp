@@ -73,7 +73,9 @@ private:
         const auto& layout = request_.layout;
         const auto sum = [&](Axis axis, std::int64_t size) {
             if (size == 1) return;
-            const Collective op{.kind = CollectiveKind::all_reduce, .axis = axis, .size = size,
+            const Collective op{.kind = CollectiveKind::all_reduce,
+                                .axis = axis,
+                                .size = size,
                                 .role = Role::workspace};
             put(op, std::array{sums_}, std::array{sums_}, -1);
         };
@@ -117,8 +119,8 @@ private:
         put(op, in, out, unit.layer);
         return_states(unit);
         if (staged) {
-            const Transfer back{.to = Place::device, .from = Place::host,
-                                .role = Role::communication};
+            const Transfer back{
+                .to = Place::device, .from = Place::host, .role = Role::communication};
             put(back, std::array{target}, std::array{kept}, unit.layer);
             started_.insert(started_.end(), {kept, target});
         }
@@ -129,9 +131,9 @@ private:
     TensorId on_host(const StateUnit& unit) {
         if (graph_[unit.kept_gradient].place == Place::host) return unit.kept_gradient;
         const std::int64_t elements = graph_[unit.weights].shape[0] / unit.shards;
-        const TensorId host = add("unit.gradient.host", unit.layer, elements,
-                                  graph_[unit.kept_gradient].dtype, Role::gradient, Place::host,
-                                  true);
+        const TensorId host =
+            add("unit.gradient.host", unit.layer, elements, graph_[unit.kept_gradient].dtype,
+                Role::gradient, Place::host, true);
         const Transfer op{.to = Place::host, .from = Place::device, .role = Role::gradient};
         put(op, std::array{unit.kept_gradient}, std::array{host}, unit.layer);
         put(Wait{}, std::array{host}, {}, unit.layer);
@@ -147,7 +149,8 @@ private:
     std::vector<TensorId> bring_states(const StateUnit& unit, std::int64_t elements, DType dtype) {
         std::vector<TensorId> near;
         moved_.clear();
-        const bool master = dtype != DType::f32 && (request_.train.master || home_ != Place::device);
+        const bool master =
+            dtype != DType::f32 && (request_.train.master || home_ != Place::device);
         if (master) near.push_back(state(unit, "master", elements, DType::f32, Role::master));
         const auto specs = optimizer_states(request_.train.optimizer, elements,
                                             ceil_div(unit.factored, unit.shards));
@@ -177,8 +180,8 @@ private:
 
     void return_states(const StateUnit& unit) {
         for (const auto& [home, near] : moved_) {
-            const Transfer op{.to = graph_[home].place, .from = graph_[near].place,
-                              .role = graph_[home].role};
+            const Transfer op{
+                .to = graph_[home].place, .from = graph_[near].place, .role = graph_[home].role};
             put(op, std::array{near}, std::array{home}, unit.layer);
             started_.insert(started_.end(), {home, near});
         }

@@ -56,7 +56,8 @@ private:
                 const auto unit = unit_of[static_cast<std::size_t>(graph_.storage(id).index)];
                 if (unit < 0) continue;
                 auto& current = open[static_cast<std::size_t>(unit)];
-                if (current < 0 || block_[regions_[static_cast<std::size_t>(current)].end] != block_[at]) {
+                if (current < 0 ||
+                    block_[regions_[static_cast<std::size_t>(current)].end] != block_[at]) {
                     current = static_cast<std::int32_t>(regions_.size());
                     regions_.push_back({at, at, static_cast<std::size_t>(unit)});
                 }
@@ -71,8 +72,8 @@ private:
         Tensor kept = graph_[unit.weights];
         kept.shape[0] /= unit.shards;
         kept.label.part = "unit.weights.shard";
-        kept.place = tier == Tier::device ? Place::device
-                                          : (tier == Tier::cpu ? Place::host : Place::nvme);
+        kept.place =
+            tier == Tier::device ? Place::device : (tier == Tier::cpu ? Place::host : Place::nvme);
         kept.storage = TensorId{};
         unit.kept_weights = graph_.add(kept);
         graph_[unit.weights].persistent = false;

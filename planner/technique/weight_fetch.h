@@ -5,7 +5,8 @@
 
 namespace headroom {
 
-/// Whether a unit's weights are brought in for each use (ZeRO 3, or parameters kept off the device).
+/// Whether a unit's weights are brought in for each use (ZeRO 3, or parameters kept off the
+/// device).
 bool fetches_weights(const PlanRequest& request, const StateUnit& unit);
 
 /// Makes the weights of such units transient: keeps a shard (or a host or NVMe copy) and puts the

@@ -37,7 +37,8 @@ TEST_CASE("LoweredParameterCountEqualsThePublishedOne") {
         REQUIRE(source.spec);
         const auto count = count_parameters(*source.spec);
         if (preset.status == "verified_approx") {
-            CHECK(static_cast<double>(count.total()) == Approx(static_cast<double>(preset.total)).epsilon(1e-3));
+            CHECK(static_cast<double>(count.total()) ==
+                  Approx(static_cast<double>(preset.total)).epsilon(1e-3));
         } else {
             CHECK(count.total() == preset.total);
         }

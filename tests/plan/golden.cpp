@@ -73,8 +73,8 @@ TEST_CASE("PlansAreWhatTheyWereAtTheLastReview") {
         const Json request = parse_json(recipe.request, recipe.name);
         const Plan plan = predict(request_from_json(JsonCursor(request, ""), known));
         const std::string text = to_json(plan).dump(2) + "\n";
-        const std::filesystem::path file =
-            std::filesystem::path(HEADROOM_TEST_DATA) / "golden" / (std::string(recipe.name) + ".json");
+        const std::filesystem::path file = std::filesystem::path(HEADROOM_TEST_DATA) / "golden" /
+                                           (std::string(recipe.name) + ".json");
         if (update) write_file_atomically(file, text);
         CHECK(read_text_file(file) == text);
     }

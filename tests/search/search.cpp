@@ -1,7 +1,6 @@
 #include "planner/search/search.h"
 #include <algorithm>
 
-
 #include "planner/search/choice.h"
 #include "planner/search/rank.h"
 #include "tests/support/catch.h"
@@ -55,7 +54,8 @@ TEST_CASE("SearchFindsWhatAnExhaustiveSearchFinds") {
         const Estimate exact = estimate(one);
         if (exact.safe) best = std::min(best, exact.step.count());
     }
-    // The ranking passes two dozen configurations on to exact evaluation; the optimum is among them.
+    // The ranking passes two dozen configurations on to exact evaluation; the optimum is among
+    // them.
     CHECK(found.best->predicted.cost.step.count() == Approx(best).epsilon(1e-3));
 }
 
@@ -76,9 +76,9 @@ TEST_CASE("NothingOneKnobAwayIsBothSafeAndClearlyFaster") {
         const char* gpu;
         std::int64_t gpus;
     };
-    for (const Row& row : {Row{"meta-llama/Llama-3.1-8B", "h100", 8},
-                           Row{"Qwen/Qwen3-32B", "h200", 16},
-                           Row{"mistralai/Mixtral-8x7B-v0.1", "a100-80gb", 16}}) {
+    for (const Row& row :
+         {Row{"meta-llama/Llama-3.1-8B", "h100", 8}, Row{"Qwen/Qwen3-32B", "h200", 16},
+          Row{"mistralai/Mixtral-8x7B-v0.1", "a100-80gb", 16}}) {
         INFO(row.model);
         const SearchResult found = search(on(preset(row.model), row.gpu, row.gpus));
         REQUIRE(found.best);

@@ -23,7 +23,8 @@ public:
         if (pick({0, 1}) != 0) r.train.gradient = DType::f32;
         if (pick({0, 0, 0, 1}) != 0) r.train.compute = r.train.gradient = DType::f32;
         layout(r);
-        r.recompute = {static_cast<RecomputeMode>(pick({0, 1, 2, 3, 4, 5})), pick({1, 2, 3}),
+        r.recompute = {static_cast<RecomputeMode>(pick({0, 1, 2, 3, 4, 5})),
+                       pick({1, 2, 3}),
                        {flip(), flip(), flip()}};
         if (pick({0, 0, 1}) != 0) offload(r);
         r.adapter.kind = static_cast<AdapterKind>(pick({0, 0, 0, 1, 2, 3}));
@@ -52,8 +53,11 @@ private:
         }
         if (m.placement == NormPlacement::pre) m.parallel_residual = pick({0, 0, 0, 1}) != 0;
         if (pick({0, 0, 1}) != 0) {
-            m.moe = MoeSpec{.experts = 8, .top_k = 2, .expert_width = 128,
-                            .shared_width = pick({0, 256}), .shared_gate = flip()};
+            m.moe = MoeSpec{.experts = 8,
+                            .top_k = 2,
+                            .expert_width = 128,
+                            .shared_width = pick({0, 256}),
+                            .shared_gate = flip()};
             if (m.moe->shared_width == 0) m.moe->shared_gate = false;
             const auto dense = pick({0, 1, 3});
             for (std::int64_t i = 0; i < m.layers; ++i) m.moe_layers.push_back(i >= dense);
@@ -66,8 +70,7 @@ private:
         l.tensor = pick({1, 1, 2, 4});
         l.sequence_parallel = l.tensor > 1 && flip();
         l.context = pick({1, 1, 2});
-        l.context_kind =
-            l.tensor < 4 && flip() ? ContextKind::ulysses : ContextKind::gather;
+        l.context_kind = l.tensor < 4 && flip() ? ContextKind::ulysses : ContextKind::gather;
         l.data = pick({1, 2, 4});
         l.pipeline = pick({1, 1, 1, 2});
         if (r.model.moe && l.data % 2 == 0) l.expert = pick({1, 2});

@@ -12,8 +12,8 @@ inline ModelSpec preset(const std::string& id) { return *load_model(id, HEADROOM
 
 /// A small Llama-shaped model whose widths divide by 8 and more.
 inline ModelSpec small_llama(std::int64_t layers = 4) {
-    ModelSpec model{.name = "small", .family = "llama", .layers = layers, .hidden = 256,
-                    .vocab = 1024};
+    ModelSpec model{
+        .name = "small", .family = "llama", .layers = layers, .hidden = 256, .vocab = 1024};
     model.attention = {.heads = 8, .kv_heads = 4, .head_dim = 32};
     model.ffn = {.width = 768, .gated = true};
     return model;

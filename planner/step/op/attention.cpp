@@ -54,8 +54,9 @@ Work Attention::work(const Specs& in, const Specs&) const {
 
 void Attention::backward(Tape& tape, const OpNode& node) const {
     AttentionGrad grad{.shape = shape, .relative_bias = relative_bias, .sinks = sinks};
-    std::vector<TensorId> in{tape.in(node, 0),  tape.in(node, 1),  tape.in(node, 2),
-                             tape.out(node, 0), tape.out(node, 1), tape.gradient(tape.out(node, 0))};
+    std::vector<TensorId> in{tape.in(node, 0),  tape.in(node, 1),
+                             tape.in(node, 2),  tape.out(node, 0),
+                             tape.out(node, 1), tape.gradient(tape.out(node, 0))};
     std::vector<TensorId> parameters;
     for (std::size_t i = 3; i < node.in_count; ++i) {
         const TensorId parameter = tape.in(node, i);
@@ -71,10 +72,8 @@ void Attention::backward(Tape& tape, const OpNode& node) const {
 Outputs AttentionGrad::outputs(const Specs& in) const {
     Outputs out;
     for (std::size_t i = 0; i < 3; ++i) out.push({.shape = in[i].shape, .dtype = in[i].dtype});
-    out.push({.shape = in[4].shape,
-              .dtype = DType::f32,
-              .role = Role::workspace,
-              .part = "attn.delta"});
+    out.push(
+        {.shape = in[4].shape, .dtype = DType::f32, .role = Role::workspace, .part = "attn.delta"});
     out.push({.shape = in[0].shape,
               .dtype = DType::f32,
               .role = Role::workspace,

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
@@ -15,7 +15,7 @@ struct AttentionShape {
     std::int64_t head_dim = 0;  ///< of q and k
     std::int64_t value_dim = 0;
     bool causal = true;
-    std::int64_t window = 0;       ///< 0: none
+    std::int64_t window = 0;  ///< 0: none
     double softcap = 0.0;
     bool alibi = false;
     bool operator==(const AttentionShape&) const = default;
@@ -34,7 +34,8 @@ struct AttentionShape {
 /// (the field's convention), less beyond a window.
 double attended_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys);
 
-/// Fused attention: (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias (buckets, H)] [, sinks (H)])
+/// Fused attention: (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias (buckets, H)] [, sinks
+/// (H)])
 /// -> out (B*Tq, H*Dv), lse (B*Tq, H) f32. Scores are never stored.
 struct Attention {
     static constexpr std::string_view name = "attention";
@@ -53,7 +54,8 @@ struct Attention {
     void backward(Tape& tape, const OpNode& node) const;
 };
 
-/// (q, k, v, out, lse, dout [, bias][, sinks]) -> (dq, dk, dv, delta (N, H) f32, dq sums (N, H*D) f32
+/// (q, k, v, out, lse, dout [, bias][, sinks]) -> (dq, dk, dv, delta (N, H) f32, dq sums (N, H*D)
+/// f32
 /// [, dbias][, dsinks]); the two f32 tensors are scratch.
 struct AttentionGrad {
     static constexpr std::string_view name = "attention_grad";

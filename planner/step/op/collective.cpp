@@ -12,11 +12,14 @@ namespace {
 /// The dual that the gradient of a collective needs.
 CollectiveKind dual(CollectiveKind kind) {
     switch (kind) {
-        case CollectiveKind::all_gather: return CollectiveKind::reduce_scatter;
-        case CollectiveKind::reduce_scatter: return CollectiveKind::all_gather;
+        case CollectiveKind::all_gather:
+            return CollectiveKind::reduce_scatter;
+        case CollectiveKind::reduce_scatter:
+            return CollectiveKind::all_gather;
         case CollectiveKind::send:
         case CollectiveKind::all_reduce:
-        case CollectiveKind::all_to_all: return kind;
+        case CollectiveKind::all_to_all:
+            return kind;
     }
     return kind;
 }
@@ -27,9 +30,15 @@ Outputs Collective::outputs(const Specs& in) const {
     if (kind == CollectiveKind::send) return {};
     OutputSpec out{.shape = in[0].shape, .dtype = in[0].dtype, .role = role};
     switch (kind) {
-        case CollectiveKind::all_reduce: out.alias = 0; break;
-        case CollectiveKind::all_gather: out.shape[0] *= size; break;
-        case CollectiveKind::reduce_scatter: out.shape[0] = ceil_div(out.shape[0], size); break;
+        case CollectiveKind::all_reduce:
+            out.alias = 0;
+            break;
+        case CollectiveKind::all_gather:
+            out.shape[0] *= size;
+            break;
+        case CollectiveKind::reduce_scatter:
+            out.shape[0] = ceil_div(out.shape[0], size);
+            break;
         case CollectiveKind::all_to_all:
             if (columns > 0) {
                 out.shape[0] = out.shape[0] * out.shape[1] / columns;
@@ -37,7 +46,8 @@ Outputs Collective::outputs(const Specs& in) const {
             }
             if (rows > 0) out.shape[0] = rows;
             break;
-        case CollectiveKind::send: break;
+        case CollectiveKind::send:
+            break;
     }
     return {out};
 }
@@ -76,11 +86,15 @@ Bytes volume(const Collective& op, Bytes input, Bytes output) {
                      whole.count() % op.size * (op.size - 1) * times / op.size};
     };
     switch (op.kind) {
-        case CollectiveKind::all_reduce: return share(input, 2);
-        case CollectiveKind::all_gather: return share(output, 1);
+        case CollectiveKind::all_reduce:
+            return share(input, 2);
+        case CollectiveKind::all_gather:
+            return share(output, 1);
         case CollectiveKind::reduce_scatter:
-        case CollectiveKind::all_to_all: return share(input, 1);
-        case CollectiveKind::send: return input;
+        case CollectiveKind::all_to_all:
+            return share(input, 1);
+        case CollectiveKind::send:
+            return input;
     }
     return Bytes{};
 }

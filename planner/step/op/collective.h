@@ -4,13 +4,22 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
 /// The groups of ranks that talk to each other.
-enum class Axis : std::uint8_t { data, shard, replica, expert_data, tensor, context, expert, pipeline };
+enum class Axis : std::uint8_t {
+    data,
+    shard,
+    replica,
+    expert_data,
+    tensor,
+    context,
+    expert,
+    pipeline
+};
 inline constexpr std::array<std::string_view, 8> kAxisNames{
     "data", "shard", "replica", "expert_data", "tensor", "context", "expert", "pipeline"};
 
@@ -33,14 +42,16 @@ struct Collective {
     Axis axis = Axis::data;
     std::int64_t size = 1;
     bool async = false;
-    Role role = Role::activation;  ///< of the output
+    Role role = Role::activation;                         ///< of the output
     Accumulation accumulation = Accumulation::overwrite;  ///< reduce_scatter into a kept shard
     std::int64_t columns = 0;  ///< all_to_all between heads and tokens: columns a row afterwards
     std::int64_t rows = 0;     ///< all_to_all of expert rows: rows that arrive; 0: as many as leave
     bool operator==(const Collective&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"kind", &Collective::kind},   Field{"axis", &Collective::axis},
-                          Field{"size", &Collective::size},   Field{"async", &Collective::async},
+        return std::tuple{Field{"kind", &Collective::kind},
+                          Field{"axis", &Collective::axis},
+                          Field{"size", &Collective::size},
+                          Field{"async", &Collective::async},
                           Field{"role", &Collective::role},
                           Field{"accumulation", &Collective::accumulation},
                           Field{"columns", &Collective::columns},

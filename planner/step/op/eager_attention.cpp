@@ -24,9 +24,9 @@ Flops masked(const AttentionShape& shape, const Shape& scores, std::int64_t widt
 
 Outputs Scores::outputs(const Specs& in) const {
     const std::int64_t heads = in[0].shape[1] / shape.head_dim;
-    return {{.shape = {shape.batch, heads, in[0].shape[0] / shape.batch,
-                       in[1].shape[0] / shape.batch},
-             .dtype = in[0].dtype}};
+    return {
+        {.shape = {shape.batch, heads, in[0].shape[0] / shape.batch, in[1].shape[0] / shape.batch},
+         .dtype = in[0].dtype}};
 }
 
 Work Scores::work(const Specs&, const Specs& out) const {

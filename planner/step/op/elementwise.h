@@ -4,15 +4,15 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
 /// c = a + b, over a. Both inputs get the gradient of c as it is.
 struct Add {
     static constexpr std::string_view name = "add";
-    double scale = 1.0;   ///< c = scale * a + b
+    double scale = 1.0;  ///< c = scale * a + b
     bool in_place = true;
     bool operator==(const Add&) const = default;
     static constexpr auto fields() {

@@ -11,7 +11,8 @@ namespace {
 
 /// 2 * N * in * out.
 Flops gemm(const TensorSpec& rows, const TensorSpec& weight) {
-    return Flops{2.0 * static_cast<double>(rows.shape[0]) * static_cast<double>(numel(weight.shape))};
+    return Flops{2.0 * static_cast<double>(rows.shape[0]) *
+                 static_cast<double>(numel(weight.shape))};
 }
 
 /// Gives x the gradient dy * W, summed into what x already has in the same GEMM.
@@ -35,8 +36,8 @@ void write_weight_gradient(Tape& tape, TensorId weight, TensorId x, TensorId dy,
 }  // namespace
 
 Outputs Linear::outputs(const Specs& in) const {
-    return {{.shape = {in[0].shape[0], in[1].shape[0]},
-             .dtype = f32_out ? DType::f32 : in[0].dtype}};
+    return {
+        {.shape = {in[0].shape[0], in[1].shape[0]}, .dtype = f32_out ? DType::f32 : in[0].dtype}};
 }
 
 Work Linear::work(const Specs& in, const Specs&) const {

@@ -4,12 +4,13 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
-/// How tensor parallelism treats a linear layer: each rank holds output rows, input columns, or all.
+/// How tensor parallelism treats a linear layer: each rank holds output rows, input columns, or
+/// all.
 enum class LinearStyle : std::uint8_t { replicated, column, row };
 
 /// y (N, out) = x (N, in) * W (out, in)^T [+ bias (out)].

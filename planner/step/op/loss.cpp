@@ -53,8 +53,7 @@ Outputs HeadLoss::outputs(const Specs& in) const {
     return out;
 }
 Work HeadLoss::work(const Specs& in, const Specs&) const {
-    const double logits =
-        static_cast<double>(in[0].shape[0]) * static_cast<double>(in[1].shape[0]);
+    const double logits = static_cast<double>(in[0].shape[0]) * static_cast<double>(in[1].shape[0]);
     const double products = 1.0 + (input_gradient ? 1.0 : 0.0) + (weight_gradient ? 1.0 : 0.0);
     const Flops gemms{products * 2.0 * logits * static_cast<double>(in[0].shape[1])};
     const std::int64_t chunks = ceil_div(in[0].shape[0], chunk);

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
@@ -18,10 +18,9 @@ struct CrossEntropy {
     std::int64_t shards = 1;  ///< vocabulary shards; max and sum cross the tensor group
     bool operator==(const CrossEntropy&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"in_place", &CrossEntropy::in_place},
-                          Field{"scale", &CrossEntropy::scale},
-                          Field{"softcap", &CrossEntropy::softcap},
-                          Field{"shards", &CrossEntropy::shards}};
+        return std::tuple{
+            Field{"in_place", &CrossEntropy::in_place}, Field{"scale", &CrossEntropy::scale},
+            Field{"softcap", &CrossEntropy::softcap}, Field{"shards", &CrossEntropy::shards}};
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

@@ -55,9 +55,13 @@ void Norm::backward(Tape& tape, const OpNode& node) const {
         }
         return;
     }
-    NormGrad grad{.kind = kind, .bias = bias, .with_sum = dsum.valid(),
+    NormGrad grad{.kind = kind,
+                  .bias = bias,
+                  .with_sum = dsum.valid(),
                   .in_place = dsum.valid() || tape.exclusive(dy),
-                  .parameters = tape.trains(gamma), .branch_scale = branch_scale, .group = group};
+                  .parameters = tape.trains(gamma),
+                  .branch_scale = branch_scale,
+                  .group = group};
     std::vector<TensorId> in{dy, x, gamma};
     for (std::size_t i = first + 1; i < node.out_count; ++i) in.push_back(tape.out(node, i));
     if (dsum.valid()) in.push_back(dsum);
@@ -80,7 +84,9 @@ void Norm::backward(Tape& tape, const OpNode& node) const {
 Outputs NormGrad::outputs(const Specs& in) const {
     const int sum = kind == NormKind::layer ? 5 : 4;
     Outputs out;
-    out.push({.shape = in[0].shape, .dtype = in[0].dtype, .alias = with_sum ? sum : (in_place ? 0 : -1)});
+    out.push({.shape = in[0].shape,
+              .dtype = in[0].dtype,
+              .alias = with_sum ? sum : (in_place ? 0 : -1)});
     if (parameters) {
         const std::int64_t width = group > 0 ? group : in[0].shape[1];
         out.push({.shape = {kNormPartials, bias ? 2 * width : width},

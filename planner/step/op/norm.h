@@ -4,8 +4,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
@@ -21,18 +21,16 @@ struct Norm {
     double branch_scale = 1.0;
     bool bias = false;
     std::int64_t group = 0;
-    /// Ranks that a row is spread over (one norm over all heads): its sum of squares, 4 bytes a row,
-    /// crosses the tensor group inside the op.
+    /// Ranks that a row is spread over (one norm over all heads): its sum of squares, 4 bytes a
+    /// row, crosses the tensor group inside the op.
     std::int64_t shards = 1;
     bool operator==(const Norm&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"kind", &Norm::kind},
-                          Field{"eps", &Norm::eps},
-                          Field{"residual", &Norm::residual},
-                          Field{"branch_scale", &Norm::branch_scale},
-                          Field{"bias", &Norm::bias},
-                          Field{"group", &Norm::group},
-                          Field{"shards", &Norm::shards}};
+        return std::tuple{
+            Field{"kind", &Norm::kind},         Field{"eps", &Norm::eps},
+            Field{"residual", &Norm::residual}, Field{"branch_scale", &Norm::branch_scale},
+            Field{"bias", &Norm::bias},         Field{"group", &Norm::group},
+            Field{"shards", &Norm::shards}};
     }
 
     Outputs outputs(const Specs& in) const;
@@ -40,9 +38,9 @@ struct Norm {
     void backward(Tape& tape, const OpNode& node) const;
 };
 
-/// (dy, x, gamma, stats ... [, dsum]) -> (dx, dgamma partials [, dgamma, dbeta]). dx is written over
-/// dsum (the gradient that reaches the residual stream from above, added here), else over dy if
-/// nothing else reads that.
+/// (dy, x, gamma, stats ... [, dsum]) -> (dx, dgamma partials [, dgamma, dbeta]). dx is written
+/// over dsum (the gradient that reaches the residual stream from above, added here), else over dy
+/// if nothing else reads that.
 struct NormGrad {
     static constexpr std::string_view name = "norm_grad";
     NormKind kind = NormKind::rms;

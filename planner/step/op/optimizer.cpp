@@ -31,9 +31,12 @@ std::vector<StateSpec> optimizer_states(OptimizerKind kind, std::int64_t element
     switch (kind) {
         case OptimizerKind::adamw:
             return {{"exp_avg", elements, DType::f32}, {"exp_avg_sq", elements, DType::f32}};
-        case OptimizerKind::sgd: return {{"momentum", elements, DType::f32}};
-        case OptimizerKind::lion: return {{"exp_avg", elements, DType::f32}};
-        case OptimizerKind::adafactor: return {{"factored_sq", factored, DType::f32}};
+        case OptimizerKind::sgd:
+            return {{"momentum", elements, DType::f32}};
+        case OptimizerKind::lion:
+            return {{"exp_avg", elements, DType::f32}};
+        case OptimizerKind::adafactor:
+            return {{"factored_sq", factored, DType::f32}};
         case OptimizerKind::adamw8bit:
             return {{"exp_avg", elements, DType::u8},
                     {"exp_avg_sq", elements, DType::u8},

@@ -5,8 +5,8 @@
 #include <tuple>
 #include <vector>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/plan_request.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
@@ -27,13 +27,13 @@ struct GradNorm {
 struct Update {
     static constexpr std::string_view name = "update";
     OptimizerKind optimizer = OptimizerKind::adamw;
-    std::int64_t decayed = 0;  ///< leading elements that weight decay applies to
+    std::int64_t decayed = 0;     ///< leading elements that weight decay applies to
     Place place = Place::device;  ///< where the pass runs
     bool loss_scaling = false;
     bool operator==(const Update&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"optimizer", &Update::optimizer}, Field{"decayed", &Update::decayed},
-                          Field{"place", &Update::place},
+        return std::tuple{Field{"optimizer", &Update::optimizer},
+                          Field{"decayed", &Update::decayed}, Field{"place", &Update::place},
                           Field{"loss_scaling", &Update::loss_scaling}};
     }
     Outputs outputs(const Specs& in) const;

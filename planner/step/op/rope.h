@@ -4,8 +4,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
@@ -14,8 +14,8 @@ namespace headroom {
 struct Rope {
     static constexpr std::string_view name = "rope";
     std::int64_t head_dim = 0;
-    std::int64_t rotary = 0;   ///< first or last dims of a head that turn
-    bool tail = false;         ///< the last `rotary` dims turn (latent attention)
+    std::int64_t rotary = 0;  ///< first or last dims of a head that turn
+    bool tail = false;        ///< the last `rotary` dims turn (latent attention)
     double theta = 10000.0;
     std::int64_t sequence = 0;  ///< tokens of one sequence on this rank
     bool inverse = false;

@@ -42,8 +42,8 @@ Outputs Permute::outputs(const Specs& in) const {
             {.shape = {experts}, .dtype = DType::i32, .part = "moe.counts"}};
 }
 Work Permute::work(const Specs& in, const Specs& out) const {
-    return {.moved = bytes(in[1]) + bytes(in[2]) + 2 * bytes(out[0]) + bytes(out[1]) +
-                     bytes(out[2])};
+    return {.moved =
+                bytes(in[1]) + bytes(in[2]) + 2 * bytes(out[0]) + bytes(out[1]) + bytes(out[2])};
 }
 void Permute::backward(Tape& tape, const OpNode& node) const {
     const TensorId x = tape.in(node, 0);

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "planner/step/op/fields.h"
 #include "planner/spec/model_spec.h"
+#include "planner/step/op/fields.h"
 
 namespace headroom {
 
@@ -42,8 +42,9 @@ struct TopKGrad {
     Work work(const Specs& in, const Specs& out) const;
 };
 
-/// (x (T, C), experts (T, k), weights (T, k) f32) -> (rows sorted by expert (M, C), routing weight of
-/// each row (M) f32, token copy of each row (M) i32, counts (E) i32). M = T * k, or experts * slots when `slots` > 0 (capacity; the rest is dropped).
+/// (x (T, C), experts (T, k), weights (T, k) f32) -> (rows sorted by expert (M, C), routing weight
+/// of each row (M) f32, token copy of each row (M) i32, counts (E) i32). M = T * k, or experts *
+/// slots when `slots` > 0 (capacity; the rest is dropped).
 struct Permute {
     static constexpr std::string_view name = "permute";
     std::int64_t experts = 1;
