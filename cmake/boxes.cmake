@@ -19,6 +19,17 @@ if(HEADROOM_FUZZ)
   target_link_options(headroom_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+# The headers that cost most to parse are parsed once. Fuzz builds go without, so that a source
+# which forgets an include of its own does not compile there.
+add_library(headroom_base_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/empty.cpp)
+target_link_libraries(headroom_base_headers PRIVATE headroom_options nlohmann_json::nlohmann_json
+                                                    fmt::fmt)
+if(HEADROOM_PCH)
+  target_precompile_headers(headroom_base_headers PRIVATE
+    <algorithm> <array> <functional> <map> <optional> <set> <span> <string> <unordered_map>
+    <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+endif()
+
 # headroom_box(NAME DEP...): planner/NAME as the static library headroom_NAME; every .cpp below it
 # is a source. A box may include only the boxes it links.
 function(headroom_box name)
@@ -36,6 +47,9 @@ function(headroom_box name)
   endif()
   if(name STREQUAL "search")
     target_link_libraries(headroom_${name} ${scope} TBB::tbb)
+  endif()
+  if(sources AND HEADROOM_PCH)
+    target_precompile_headers(headroom_${name} REUSE_FROM headroom_base_headers)
   endif()
   foreach(dependency IN LISTS ARGN)
     target_link_libraries(headroom_${name} ${scope} headroom_${dependency})

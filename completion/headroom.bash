@@ -3,7 +3,7 @@ _headroom() {
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "model hardware plan predict explain compare schema claims doctor --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "model hardware plan predict explain run compare calibrate schema claims doctor --help --version" -- "$current")
         return
     fi
     case $before in
@@ -100,7 +100,21 @@ _headroom() {
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
             fi
             ;;
+        run)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                :
+            fi
+            ;;
         compare)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            fi
+            ;;
+        calibrate)
             if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else

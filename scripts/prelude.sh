@@ -26,7 +26,10 @@ source_files() {
 configure() {
     local log
     log=$(mktemp)
-    if have ccache; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+    if have ccache; then
+        export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+        export CCACHE_SLOPPINESS=pch_defines,time_macros  # or nothing that uses one is cached
+    fi
     if ! cmake --preset "$1" >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"

@@ -111,7 +111,12 @@ int run_program(int argc, char** argv) {
         write_error("headroom: a verb is needed; see headroom --help\n");
         return code(Exit::usage);
     }
-    if (words[1] == "run") return run_runtime(words);
+    if (words[1] == "run") return run_runtime({words.begin() + 2, words.end()});
+    if (words.size() > 2 && words[1] == "hardware" && words[2] == "detect") {
+        std::vector<std::string> detect{"--detect"};
+        detect.insert(detect.end(), words.begin() + 3, words.end());
+        return run_runtime(detect);
+    }
     if (!words[1].starts_with('-') && find_verb(words[1]) == nullptr) {
         return complain(unknown_verb(words[1]), Exit::usage);
     }

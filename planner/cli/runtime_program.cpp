@@ -46,14 +46,14 @@ fs::path runtime_file() {
 int run_runtime(const std::vector<std::string>& words) {
     const auto file = runtime_file();
     if (!file.empty()) {
-        std::vector<std::string> arguments(words.begin() + 1, words.end());
-        arguments.front() = kRuntime;
+        std::vector<std::string> arguments{kRuntime};
+        arguments.insert(arguments.end(), words.begin(), words.end());
         std::vector<char*> pointers;
         for (auto& each : arguments) pointers.push_back(each.data());
         pointers.push_back(nullptr);
         ::execv(file.c_str(), pointers.data());
     }
-    write_error("headroom: run needs the program headroom-run, which is not installed here\n");
+    write_error("headroom: this needs the program headroom-run, which is not installed here\n");
     return static_cast<int>(Exit::usage);
 }
 

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include "planner/cli/profiles.h"
+#include "planner/cli/report_findings.h"
 #include "planner/cli/table.h"
 #include "planner/cli/verbs.h"
 #include "planner/plan/comparison.h"
+#include "planner/plan/findings.h"
 
 namespace headroom::cli {
 namespace {
@@ -47,11 +49,26 @@ std::string numbers_text(const Comparison& comparison, const Style& style) {
     return style.heading("Predicted (memory of the worst rank)") + "\n" + table.text();
 }
 
+/// A plan and what happened when it was run.
+Answer measured(const Options& options, const ReadPlan& a, const Json& document,
+                const Style& style) {
+    const auto measurement = measurement_from_json({document, options.other + "#"});
+    const auto rows = findings(a.plan, measurement);
+    Answer out{.text = measurement_text(measurement, style) + "\n" + findings_text(rows, style),
+               .brief = findings_brief(rows) + "\n",
+               .document = {{"format", 1}, {"findings", to_json(rows)}},
+               .notes = a.notes};
+    if (any_outside(rows)) out.exit = Exit::outside_tolerance;
+    return out;
+}
+
 }  // namespace
 
 void declare_compare(CLI::App& app, Options& options) {
     app.add_option("a", options.request, "plan or request")->required()->type_name("A.json");
-    app.add_option("b", options.other, "plan or request")->required()->type_name("B.json");
+    app.add_option("b", options.other, "plan, request, or measurement of a run of A")
+        ->required()
+        ->type_name("B.json");
 }
 
 Answer answer_compare(const Options& options, const Style& style) {
@@ -60,6 +77,10 @@ Answer answer_compare(const Options& options, const Style& style) {
     }
     const auto library = load_library(options.common);
     const auto a = read(options.request, library);
+    if (options.other != "-") {
+        const Json other = read_json_file(options.other);
+        if (is_measurement(other)) return measured(options, a, other, style);
+    }
     const auto b = read(options.other, library);
     const auto comparison = compare(a.plan, b.plan);
     Answer out{.text = fmt::format("A = {}\nB = {}\n\n", options.request, options.other) +

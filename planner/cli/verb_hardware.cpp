@@ -89,8 +89,8 @@ Answer show(const HardwareCatalog& catalog, const std::string& name, const Style
 }  // namespace
 
 void declare_hardware(CLI::App& app, Options& options) {
-    app.add_option("action", options.hardware_action, "list or show")
-        ->check(CLI::IsMember({"list", "show"}))
+    app.add_option("action", options.hardware_action, "list, show, or detect: measure this machine")
+        ->check(CLI::IsMember({"list", "show", "detect"}))
         ->capture_default_str();
     app.add_option("name", options.hardware_name, "GPU to show: profile name, alias or file")
         ->type_name("NAME");

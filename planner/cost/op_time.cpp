@@ -98,9 +98,10 @@ TimeModel::TimeModel(const HardwareProfile& gpu, const ParallelLayout& layout)
       pcie_rate_(gpu.pcie * gpu.pcie_fraction),
       nvme_read_rate_(share(gpu.node.nvme_read, gpu.node.gpus)),
       nvme_write_rate_(share(gpu.node.nvme_write, gpu.node.gpus)),
-      launch_(gpu.launch_latency) {
+      launch_(gpu.launch_latency),
+      half_wave_(is_host(gpu) ? 0.0 : kHalfWaveTiles) {
     for (const auto& [dtype, rate] : gpu.peak) peak_[static_cast<std::size_t>(dtype)] = rate;
-    vector_rate_ = peak_[static_cast<std::size_t>(DType::f32)] * kVectorFraction;
+    vector_rate_ = peak_[static_cast<std::size_t>(DType::f32)] * gpu.vector_fraction;
 }
 
 OpTime TimeModel::time(const StepGraph& graph, const OpNode& node, const Work& work) const {
@@ -122,7 +123,7 @@ Seconds TimeModel::matrix_time(const StepGraph& graph, const OpNode& node, Flops
                          fmt::format("\"{}\" has no {} matrix rate", gpu_, headroom::name(dtype)));
     }
     const double filled = tiles(graph, node);
-    return flops / (peak * (fraction * filled / (filled + kHalfWaveTiles)));
+    return flops / (peak * (fraction * filled / (filled + half_wave_)));
 }
 
 OpTime TimeModel::kernel_time(const StepGraph& graph, const OpNode& node, const Work& work) const {

@@ -62,8 +62,6 @@ inline constexpr double kTileElements = 128.0 * 128.0;
 /// last wave of tiles is half empty, so a product of t tiles runs at t / (t + 64) of the large-GEMM
 /// rate.
 inline constexpr double kHalfWaveTiles = 64.0;
-/// The fp32 peak counts a fused multiply-add as two; element-wise code issues few of them.
-inline constexpr double kVectorFraction = 0.5;
 /// Host memory bandwidth a GPU can count on; an assumption, profiles have no such field. A
 /// two-socket server of 16 DDR5-4800 channels streams about 400 GB/s for 8 GPUs, a workstation of
 /// two channels about 60 GB/s for one, and 55 GB/s was seen on a cloud host.
@@ -103,6 +101,7 @@ private:
     Bandwidth nvme_read_rate_{};
     Bandwidth nvme_write_rate_{};
     Seconds launch_{};
+    double half_wave_ = kHalfWaveTiles;  ///< a processor's few cores are full at once: 0
 };
 
 }  // namespace headroom

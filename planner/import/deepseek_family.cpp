@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 
 #include "planner/import/family.h"
+#include "planner/import/rope_scaling.h"
 #include "planner/spec/model_limits.h"
 
 namespace headroom {
@@ -49,6 +51,23 @@ MoeSpec moe_fields(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     return moe;
 }
 
+/// YaRN tempers the scores of a stretched context; 0: 1 / sqrt(head_dim) alone.
+double score_scale(const ConfigKeys& keys, const ModelSpec& spec) {
+    const auto rule = keys.find("rope_scaling");
+    if (!rule || spec.rope_scaling.kind == RopeScalingKind::none) return 0.0;
+    const double all = rule->number_or("mscale_all_dim", 0.0, 0.0, limits::kScale);
+    if (all == 0.0) return 0.0;
+    const double mscale = yarn_mscale(spec.rope_scaling.factor, all);
+    return mscale * mscale / std::sqrt(static_cast<double>(spec.attention.head_dim));
+}
+
+/// How the scores of the chosen experts become weights; `normalized` and `scale` hold where the
+/// file is silent.
+void read_weighting(MoeSpec& moe, const ConfigKeys& keys, bool normalized, double scale) {
+    moe.normalize = keys.boolean_or("norm_topk_prob", normalized);
+    moe.scale = keys.number_or("routed_scaling_factor", scale, 0.0, limits::kScale);
+}
+
 /// The class defaults describe no real model, so every size must be in the file.
 ModelSpec deepseek_v2(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     const auto latent = latent_fields(keys);
@@ -62,14 +81,19 @@ ModelSpec deepseek_v2(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     spec.attention.qkv_bias = keys.boolean_or("attention_bias", false);
     spec.attention.out_bias = spec.attention.qkv_bias;
     spec.moe = moe_fields(keys, defaults);
+    spec.attention.scale = score_scale(keys, spec);
+    spec.rope_interleaved = true;
     spec.moe->score = score_of(keys, ScoreKind::softmax);
+    read_weighting(*spec.moe, keys, false, 1.0);
     spec.moe_layers = sparse_layers(keys, spec.layers);
     return spec;
 }
 
 ModelSpec deepseek_v3(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     auto spec = deepseek_v2(keys, defaults);
+    spec.rope_interleaved = keys.boolean_or("rope_interleave", true);
     spec.moe->score = score_of(keys, ScoreKind::sigmoid);
+    read_weighting(*spec.moe, keys, true, 2.5);
     spec.moe->correction_bias_buffer = true;
     spec.mtp_layers = keys.integer_or("num_nextn_predict_layers", 0, 0, limits::kLayers);
     return spec;

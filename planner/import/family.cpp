@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "planner/import/rope_scaling.h"
 #include "planner/spec/model_limits.h"
 
 namespace headroom {
@@ -81,6 +82,7 @@ ModelSpec shared_fields(const ConfigKeys& keys, const FamilyDefaults& defaults) 
     spec.ffn.activation = activation_of(keys, defaults.activation);
     spec.norm_eps = keys.number_or("norm_eps", defaults.eps, 0.0, 1.0);
     spec.rope_theta = keys.number_or("rope_theta", defaults.theta, 1.0, limits::kTheta);
+    spec.rope_scaling = rope_scaling_of(keys, defaults.rope, spec.max_positions);
     spec.dropout = keys.number_or("dropout", defaults.dropout, 0.0, 1.0);
     spec.tied_embeddings = keys.boolean_or("tie_word_embeddings", defaults.tied);
     return spec;

@@ -36,6 +36,7 @@ struct FamilyDefaults {
     bool tied = false;
     bool bias = false;  ///< `attention_bias` when absent
     ActivationKind activation = ActivationKind::silu;
+    RopeScaling rope{};  ///< where the config names no rule
 };
 
 /// One model_type: its defaults and the function that turns a config into a spec.

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "planner/import/family.h"
+#include "planner/import/rope_scaling.h"
 #include "planner/spec/model_limits.h"
 
 namespace headroom {
@@ -14,7 +15,12 @@ ModelSpec gemma(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     spec.attention.qkv_bias = keys.boolean_or("attention_bias", false);
     spec.attention.out_bias = spec.attention.qkv_bias;
     spec.embedding_scale = std::sqrt(static_cast<double>(spec.hidden));
+    spec.gain_offset = 1.0;
     return spec;
+}
+
+double score_scale(const ConfigKeys& keys) {
+    return 1.0 / std::sqrt(keys.number_or("query_pre_attn_scalar", 256.0, 1e-3, limits::kScale));
 }
 
 double softcap(const ConfigKeys& keys, std::string_view key, double fallback) {
@@ -25,10 +31,18 @@ ModelSpec gemma2(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     auto spec = gemma(keys, defaults);
     spec.placement = NormPlacement::sandwich;
     spec.attention.softcap = softcap(keys, "attn_logit_softcapping", 50.0);
+    spec.attention.scale = score_scale(keys);
     spec.logit_softcap = softcap(keys, "final_logit_softcapping", 30.0);
     set_windows(spec, keys, window_of(keys, defaults.window),
                 [](std::int64_t layer) { return layer % 2 == 0; });
     return spec;
+}
+
+/// Windowed layers turn by a theta of their own and are never stretched.
+void read_rope_of_windows(ModelSpec& spec, const ConfigKeys& keys) {
+    spec.rope_local_theta = keys.number_or("rope_local_base_freq", 10000.0, 1.0, limits::kTheta);
+    const auto rule = keys.find("rope_scaling_of_windows");
+    if (rule && rope_type_of(*rule) != "default") spec.rope_scaling.kind = RopeScalingKind::other;
 }
 
 ModelSpec gemma3_text(const ConfigKeys& keys, const FamilyDefaults& defaults) {
@@ -36,7 +50,9 @@ ModelSpec gemma3_text(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     spec.placement = NormPlacement::sandwich;
     spec.attention.qk_norm = QkNorm::per_head;
     spec.attention.softcap = softcap(keys, "attn_logit_softcapping", 0.0);
+    spec.attention.scale = score_scale(keys);
     spec.logit_softcap = softcap(keys, "final_logit_softcapping", 0.0);
+    read_rope_of_windows(spec, keys);
     const auto period = keys.integer_or("sliding_window_pattern", 6, 1, limits::kLayers);
     set_windows(spec, keys, window_of(keys, defaults.window),
                 [&](std::int64_t layer) { return (layer + 1) % period != 0; });

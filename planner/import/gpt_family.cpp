@@ -30,6 +30,7 @@ ModelSpec gpt2(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     if (keys.boolean_or("add_cross_attention", false)) {
         keys.fail("add_cross_attention", "is true, only decoders without it are modelled");
     }
+    if (!keys.boolean_or("scale_attn_weights", true)) spec.attention.scale = 1.0;
     set_learned_positions(spec, 0);
     return spec;
 }

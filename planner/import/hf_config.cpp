@@ -7,6 +7,7 @@
 
 #include "planner/import/family.h"
 #include "planner/import/model_source.h"
+#include "planner/import/run_notes.h"
 
 namespace headroom {
 namespace {
@@ -98,7 +99,7 @@ ModelSpec model_from_hf_config(const JsonCursor& config, const std::string& name
     return spec;
 }
 
-std::vector<std::string> config_notes(const JsonCursor& config) {
+std::vector<std::string> config_notes(const JsonCursor& config, const ModelSpec& spec) {
     std::vector<std::string> notes;
     if (is_inline_model(config)) return notes;
     const ConfigKeys keys(config);
@@ -117,6 +118,8 @@ std::vector<std::string> config_notes(const JsonCursor& config) {
     if (keys.root().find("vision_config")) {
         notes.emplace_back("the vision part is counted as frozen extra parameters, not computed");
     }
+    const auto run = run_notes(config, spec);
+    notes.insert(notes.end(), run.begin(), run.end());
     return notes;
 }
 

@@ -53,6 +53,10 @@ ModelSpec phi3(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     auto spec = mistral(keys, defaults);
     spec.attention.fused_qkv = true;
     spec.ffn.fused_gate_up = true;
+    // What phi3 files call yarn has the lists of longrope.
+    if (spec.rope_scaling.kind == RopeScalingKind::yarn) {
+        spec.rope_scaling = {.kind = RopeScalingKind::other};
+    }
     return spec;
 }
 
@@ -67,6 +71,7 @@ ModelSpec olmo2(const ConfigKeys& keys, const FamilyDefaults& defaults) {
 ModelSpec granite(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     auto spec = llama(keys, defaults);
     spec.embedding_scale = keys.number_or("embedding_multiplier", 1.0, 0.0, limits::kScale);
+    spec.attention.scale = keys.number_or("attention_multiplier", 1.0, 1e-6, limits::kScale);
     spec.residual_scale = keys.number_or("residual_multiplier", 1.0, 0.0, limits::kScale);
     spec.logit_scale = 1.0 / keys.number_or("logits_scaling", 1.0, 1e-3, limits::kScale);
     return spec;

@@ -8,6 +8,7 @@
 #include "planner/import/family.h"
 #include "planner/import/hf_config.h"
 #include "planner/import/model_files.h"
+#include "planner/import/run_notes.h"
 #include "planner/import/stored_parameters.h"
 #include "planner/import/tensor_shapes.h"
 
@@ -50,7 +51,7 @@ ModelSource from_document(const Json& document, const std::optional<fs::path>& f
     ModelSource source;
     source.origin = is_inline_model(cursor) ? "inline" : "config.json";
     source.spec = model_from_hf_config(cursor, name);
-    source.notes = config_notes(cursor);
+    source.notes = config_notes(cursor, *source.spec);
     return source;
 }
 
@@ -90,6 +91,7 @@ ModelSource from_preset(const fs::path& profiles_root, const std::string& id) {
     const bool stated = ConfigKeys(config).has("max_position_embeddings");
     if (!stated && source.spec->position != PositionKind::learned) source.spec->max_positions = 0;
     if (const auto note = cursor.find("note")) source.notes.push_back(note->string());
+    append(source.notes, run_notes(config, *source.spec));
     return source;
 }
 
@@ -105,7 +107,7 @@ std::optional<ModelSpec> spec_beside(const std::optional<Json>& config, const st
         return std::nullopt;
     }
     auto spec = model_from_hf_config(cursor, name);
-    append(notes, config_notes(cursor));
+    append(notes, config_notes(cursor, spec));
     return spec;
 }
 

@@ -39,6 +39,7 @@ std::vector<bool> qwen_moe_layers(const ConfigKeys& keys, std::int64_t layers) {
 ModelSpec qwen_moe(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     auto spec = gated_decoder(keys, defaults);
     spec.moe = expert_fields(keys, defaults);
+    spec.moe->normalize = keys.boolean_or("norm_topk_prob", false);
     spec.moe_layers = qwen_moe_layers(keys, spec.layers);
     if (keys.boolean_or("use_sliding_window", false)) {
         const auto full = keys.integer_or("max_window_layers", 28, 0, limits::kLayers);
@@ -113,6 +114,7 @@ constexpr FamilyDefaults kQwen3Moe{.vocab = 151936,
                                    .top_k = 8,
                                    .expert_width = 768,
                                    .aux_loss = 0.001};
+constexpr double kGptOssAttention = 1.3465735902799727;  ///< 0.1 ln 32 + 1
 constexpr FamilyDefaults kGptOss{.vocab = 201088,
                                  .hidden = 2880,
                                  .width = 2880,
@@ -127,7 +129,14 @@ constexpr FamilyDefaults kGptOss{.vocab = 201088,
                                  .eps = 1e-5,
                                  .theta = 150000.0,
                                  .aux_loss = 0.9,
-                                 .bias = true};
+                                 .bias = true,
+                                 .rope = {.kind = RopeScalingKind::yarn,
+                                          .factor = 32.0,
+                                          .low = 1.0,
+                                          .high = 32.0,
+                                          .attention = kGptOssAttention,
+                                          .original = 4096,
+                                          .truncate = false}};
 
 constexpr std::array kRows{
     FamilyRow{"mixtral", kMixtral, mixtral},

@@ -50,6 +50,8 @@ ModelSpec t5(const ConfigKeys& keys, const FamilyDefaults& defaults) {
     spec.position = PositionKind::relative_bias;
     spec.relative_buckets =
         keys.integer_or("relative_attention_num_buckets", 32, 1, limits::kHeads);
+    // The scores are not scaled: the initial weights are.
+    spec.attention.scale = 1.0;
     read_feed_forward(spec, keys);
     if (spec.tied_embeddings) {
         spec.logit_scale = 1.0 / std::sqrt(static_cast<double>(spec.hidden));
@@ -74,6 +76,7 @@ ModelSpec switch_transformers(const ConfigKeys& keys, const FamilyDefaults& defa
     auto derived = defaults;
     derived.expert_width = spec.ffn.width;
     spec.moe = expert_fields(keys, derived);
+    spec.moe->normalize = false;
     spec.moe->router_bias = keys.boolean_or("router_bias", false);
     spec.moe_layers = sparse_layers(keys, "num_sparse_decoder_layers", spec.layers);
     spec.encoder_moe_layers = sparse_layers(keys, "num_sparse_encoder_layers", spec.encoder_layers);

@@ -54,6 +54,36 @@ Heads fused_heads(ForwardBuilder& build, TensorId x) {
     return {parts[0], parts[1], parts[2]};
 }
 
+/// Whether the layer in work attends to a window only.
+bool is_windowed(const ForwardBuilder& build) {
+    const auto& model = build.model();
+    const auto layer = static_cast<std::size_t>(std::max(build.layer(), 0));
+    return model.attention.window > 0 &&
+           (model.windowed.empty() || (layer < model.windowed.size() && model.windowed[layer]));
+}
+
+Rope rope_op(const ForwardBuilder& build, std::int64_t head_dim, std::int64_t rotary) {
+    const auto& model = build.model();
+    Rope rope{.head_dim = head_dim,
+              .rotary = rotary,
+              .theta = model.rope_theta,
+              .interleaved = model.rope_interleaved,
+              .sequence = build.sequence()};
+    if (model.rope_local_theta > 0.0 && is_windowed(build)) {
+        rope.theta = model.rope_local_theta;
+        return rope;
+    }
+    const RopeScaling& scaling = model.rope_scaling;
+    rope.scaling = scaling.kind;
+    rope.factor = scaling.factor;
+    rope.low = scaling.low;
+    rope.high = scaling.high;
+    rope.attention = scaling.attention;
+    rope.original = scaling.original;
+    rope.truncate = scaling.truncate;
+    return rope;
+}
+
 void normalise_heads(ForwardBuilder& build, Heads& heads) {
     const auto& spec = build.model().attention;
     if (spec.qk_norm == QkNorm::none) return;
@@ -68,10 +98,7 @@ void rotate_heads(ForwardBuilder& build, Heads& heads) {
     if (build.model().position != PositionKind::rope) return;
     const auto rotary =
         static_cast<std::int64_t>(spec.rotary_fraction * static_cast<double>(spec.head_dim));
-    const Rope rope{.head_dim = spec.head_dim,
-                    .rotary = rotary,
-                    .theta = build.model().rope_theta,
-                    .sequence = build.sequence()};
+    const Rope rope = rope_op(build, spec.head_dim, rotary);
     const auto out = build.emit(rope, {heads.q, heads.k}, "attn.rope");
     heads.q = out[0];
     heads.k = out[1];
@@ -97,11 +124,8 @@ Heads latent_heads(ForwardBuilder& build, TensorId x) {
     const TensorId up =
         build.linear(compressed, kKvUp, spec.heads * (latent.nope_dim + latent.v_dim),
                      LinearStyle::column, false);
-    Rope rope{.head_dim = score,
-              .rotary = latent.rope_dim,
-              .tail = true,
-              .theta = build.model().rope_theta,
-              .sequence = build.sequence()};
+    Rope rope = rope_op(build, score, latent.rope_dim);
+    rope.tail = true;
     heads.q = build.one(rope, {heads.q}, "attn.q_rope");
     rope.head_dim = latent.rope_dim;
     rope.tail = false;
@@ -116,17 +140,15 @@ Heads latent_heads(ForwardBuilder& build, TensorId x) {
 AttentionShape attention_shape(const ForwardBuilder& build, bool causal, bool cross) {
     const auto& spec = build.model().attention;
     const auto& model = build.model();
-    const auto layer = static_cast<std::size_t>(std::max(build.layer(), 0));
-    const bool windowed =
-        !cross && spec.window > 0 &&
-        (model.windowed.empty() || (layer < model.windowed.size() && model.windowed[layer]));
+    const bool windowed = !cross && is_windowed(build);
     AttentionShape shape{.batch = build.train().micro_batch,
                          .head_dim = spec.head_dim,
                          .value_dim = spec.head_dim,
                          .causal = causal && !cross,
                          .window = windowed ? spec.window : 0,
                          .softcap = spec.softcap,
-                         .alibi = model.position == PositionKind::alibi};
+                         .alibi = model.position == PositionKind::alibi,
+                         .scale = spec.scale};
     if (spec.latent) {
         shape.head_dim = spec.latent->nope_dim + spec.latent->rope_dim;
         shape.value_dim = spec.latent->v_dim;

@@ -53,6 +53,8 @@ std::vector<TensorId> route(ForwardBuilder& build, TensorId x) {
     const TensorId logits = build.emit(Linear{.f32_out = true}, in, "moe.router")[0];
     const TopK top{.k = moe.top_k,
                    .score = moe.score,
+                   .normalize = moe.normalize,
+                   .scale = moe.scale,
                    .aux = train.aux_loss >= 0.0 ? train.aux_loss : moe.aux_loss,
                    .z = train.z_loss};
     const auto out = build.emit(top, {logits}, "moe.top_k");

@@ -1,6 +1,11 @@
 #include "planner/lower/forward_builder.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
+
+#include "planner/base/error.h"
 
 namespace headroom {
 
@@ -8,6 +13,35 @@ ForwardBuilder::ForwardBuilder(Lowering& lowering)
     : request_(lowering.request),
       graph_(lowering.graph),
       sequence_(lowering.request.train.sequence / lowering.request.layout.context) {}
+
+namespace {
+
+/// The name of a norm's bias, by that of its gain.
+std::string_view bias_of(std::string_view gain) {
+    struct Row {
+        std::string_view gain;
+        std::string_view bias;
+    };
+    constexpr std::array kRows{
+        Row{"input_norm.weight", "input_norm.bias"},
+        Row{"post_attention_norm.weight", "post_attention_norm.bias"},
+        Row{"attn_output_norm.weight", "attn_output_norm.bias"},
+        Row{"mlp_output_norm.weight", "mlp_output_norm.bias"},
+        Row{"cross_norm.weight", "cross_norm.bias"},
+        Row{"final_norm.weight", "final_norm.bias"},
+        Row{"encoder_final_norm.weight", "encoder_final_norm.bias"},
+        Row{"embed_norm.weight", "embed_norm.bias"},
+        Row{"attn.q_norm.weight", "attn.q_norm.bias"},
+        Row{"attn.k_norm.weight", "attn.k_norm.bias"},
+        Row{"attn.q_a_norm.weight", "attn.q_a_norm.bias"},
+        Row{"attn.kv_a_norm.weight", "attn.kv_a_norm.bias"},
+    };
+    const auto row = std::ranges::find(kRows, gain, &Row::gain);
+    if (row == kRows.end()) throw InternalError(fmt::format("norm {} has no bias name", gain));
+    return row->bias;
+}
+
+}  // namespace
 
 TensorId ForwardBuilder::parameter(std::string_view part, Shape shape, ParameterKind kind) {
     Tensor tensor{};
@@ -60,10 +94,13 @@ TensorId ForwardBuilder::linear(TensorId x, Names names, std::int64_t out, Linea
 TensorId ForwardBuilder::norm(TensorId x, std::string_view part, std::int64_t group, Split split,
                               UnitKind unit) {
     const std::int64_t width = group > 0 ? group : graph_[x].shape[1];
-    const Norm op{
-        .kind = model().norm, .eps = model().norm_eps, .bias = model().norm_bias, .group = group};
+    const Norm op{.kind = model().norm,
+                  .eps = model().norm_eps,
+                  .bias = model().norm_bias,
+                  .gain_offset = model().gain_offset,
+                  .group = group};
     std::vector<TensorId> in{x, parameter(part, {width}, {.split = split, .unit = unit})};
-    if (op.bias) in.push_back(parameter("norm.bias", {width}, {.split = split, .unit = unit}));
+    if (op.bias) in.push_back(parameter(bias_of(part), {width}, {.split = split, .unit = unit}));
     return emit(op, in, part).front();
 }
 
@@ -74,10 +111,11 @@ TensorId ForwardBuilder::norm(Stream& stream, std::string_view part, UnitKind un
                   .eps = model().norm_eps,
                   .residual = true,
                   .branch_scale = model().residual_scale,
-                  .bias = model().norm_bias};
+                  .bias = model().norm_bias,
+                  .gain_offset = model().gain_offset};
     std::vector<TensorId> in{stream.pending, stream.value,
                              parameter(part, {width}, {.unit = unit})};
-    if (op.bias) in.push_back(parameter("norm.bias", {width}, {.unit = unit}));
+    if (op.bias) in.push_back(parameter(bias_of(part), {width}, {.unit = unit}));
     const auto out = emit(op, in, part);
     stream = {.value = out[0]};
     return out[1];
@@ -93,7 +131,9 @@ TensorId ForwardBuilder::settle(Stream& stream) {
 
 TensorId ForwardBuilder::dropout(TensorId x, bool in_place) {
     if (train().dropout <= 0.0) return x;
-    return one(Dropout{.rate = train().dropout, .in_place = in_place}, {x}, "dropout");
+    const std::int64_t site = layer_ < 0 ? outer_dropouts_++ : dropouts_++;
+    const Dropout op{.rate = train().dropout, .in_place = in_place, .site = site};
+    return one(op, {x}, "dropout");
 }
 
 }  // namespace headroom

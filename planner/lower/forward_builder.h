@@ -35,7 +35,10 @@ public:
     /// Tokens of one sequence and of the micro-batch on this rank.
     [[nodiscard]] std::int64_t sequence() const { return sequence_; }
     [[nodiscard]] std::int64_t tokens() const { return sequence_ * train().micro_batch; }
-    void set_layer(std::int64_t layer) { layer_ = static_cast<std::int32_t>(layer); }
+    void set_layer(std::int64_t layer) {
+        layer_ = static_cast<std::int32_t>(layer);
+        dropouts_ = 0;
+    }
     [[nodiscard]] std::int32_t layer() const { return layer_; }
 
     TensorId parameter(std::string_view part, Shape shape, ParameterKind kind = {});
@@ -70,6 +73,8 @@ private:
     StepGraph& graph_;
     std::int64_t sequence_;
     std::int32_t layer_ = -1;
+    std::int64_t dropouts_ = 0;        ///< sites used in this layer
+    std::int64_t outer_dropouts_ = 0;  ///< and outside of the layers
 };
 
 /// The head's matrix and where the embedding table is, for tied models.

@@ -110,6 +110,7 @@ bool set_adapter(PlanRequest& r, AdapterKind kind) {
 
 bool offload_optimizer(PlanRequest& r, Tier tier) {
     const bool usable = r.train.optimizer == OptimizerKind::adamw && r.offload.optimizer < tier &&
+                        !is_host(r.hardware.profile) &&
                         (tier != Tier::nvme || has_drives(r.hardware.profile));
     if (usable) r.offload.optimizer = tier;
     return usable;

@@ -26,6 +26,7 @@ Seconds step_with(const PlanRequest& request, const DistinctStages& distinct, Fr
     scale(gpu.gemm_fraction, ends.kernels);
     scale(gpu.attention_fraction, ends.kernels);
     scale(gpu.memory_fraction, ends.kernels);
+    scale(gpu.vector_fraction, ends.kernels);
     scale(gpu.link_fraction, ends.links);
     scale(gpu.pcie_fraction, ends.links);
     const TimeModel model(gpu, scaled.layout);
@@ -48,8 +49,10 @@ MemoryBand memory_band(const PlanRequest& request, const Estimate& whole, const 
         band.parts.push_back(std::move(part));
     };
     const auto& gpu = request.hardware.profile;
-    add({"context", gpu.context_low, gpu.context, gpu.context_high,
-         "driver context and loaded kernels differ by driver and library versions"});
+    if (gpu.context_high > Bytes{}) {
+        add({"context", gpu.context_low, gpu.context, gpu.context_high,
+             "driver context and loaded kernels differ by driver and library versions"});
+    }
     if (const std::int64_t groups = communicators(request.layout); groups > 0) {
         const CommunicatorBytes each;
         add({"communicators", each.low * groups, each.expected * groups, each.high * groups,

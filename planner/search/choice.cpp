@@ -169,8 +169,9 @@ private:
     }
 
     void offloads(Choice choice) {
-        const bool trains_much =
-            base_.train.goal != Goal::adapt && base_.train.optimizer == OptimizerKind::adamw;
+        const bool trains_much = base_.train.goal != Goal::adapt &&
+                                 base_.train.optimizer == OptimizerKind::adamw &&
+                                 !is_host(base_.hardware.profile);
         const auto& node = base_.hardware.profile.node;
         std::vector<Tier> tiers{Tier::device};
         if (trains_much && node.host_ram > Bytes{}) tiers.push_back(Tier::cpu);
@@ -198,7 +199,8 @@ private:
         for (std::size_t i = 0; i < count; ++i) {
             choice.recompute = kept ? kBaseRecompute : static_cast<std::uint8_t>(i);
             // Without recomputation everything kept would travel: the link is the limit at once.
-            const bool can = !kept && all[i].mode != RecomputeMode::none &&
+            const bool can = !kept && !is_host(base_.hardware.profile) &&
+                             all[i].mode != RecomputeMode::none &&
                              all[i].mode != RecomputeMode::selective && choice.pipeline == 1;
             const std::vector<bool> both = can ? std::vector{false, true} : std::vector{false};
             for (const auto away :

@@ -5,77 +5,76 @@
 namespace headroom {
 namespace {
 
-/// One rung: what it turns on top of the rungs before. False: it changes nothing here.
+/// One rung: what it turns on top of the rungs before. It answers why it changes nothing here;
+/// null: it does.
 struct RungRow {
     const char* name;
-    std::function<bool(PlanRequest&)> apply;
-    const char* skipped;  ///< why it changes nothing
+    std::function<const char*(PlanRequest&)> apply;
 };
 
-bool zero_stage(PlanRequest& r, int stage) {
+constexpr const char* kApplied = nullptr;
+
+const char* mixed_precision(PlanRequest& r) {
+    const auto& peak = r.hardware.profile.peak;
+    const bool has_bf16 = peak.contains(DType::bf16);
+    if (!has_bf16 && !peak.contains(DType::f16)) return "no 16-bit matrix rate";
+    r.train.compute = r.train.gradient = has_bf16 ? DType::bf16 : DType::f16;
+    r.train.master = true;
+    return kApplied;
+}
+
+const char* checkpointing(PlanRequest& r) {
+    r.recompute = {.mode = RecomputeMode::layer};
+    return kApplied;
+}
+
+const char* zero_stage(PlanRequest& r, int stage) {
     r.layout.zero = stage;
-    return r.layout.replicas() > 1;
+    return r.layout.replicas() > 1 ? kApplied : "one data-parallel rank";
+}
+
+const char* offload_to_host(PlanRequest& r) {
+    if (is_host(r.hardware.profile)) return "its memory is the host's own";
+    if (r.train.optimizer != OptimizerKind::adamw) return "only AdamW has a CPU update";
+    r.offload.optimizer = Tier::cpu;
+    r.offload.activations = true;
+    return kApplied;
+}
+
+const char* offload_to_drives(PlanRequest& r) {
+    if (is_host(r.hardware.profile)) return "its memory is the host's own";
+    if (!has_drives(r.hardware.profile)) return "the node has no NVMe";
+    if (r.train.optimizer != OptimizerKind::adamw) return "only AdamW has a CPU update";
+    r.offload.optimizer = r.offload.parameters = Tier::nvme;
+    return kApplied;
+}
+
+const char* adapter(PlanRequest& r, AdapterKind kind) {
+    r.adapter.kind = kind;
+    return kApplied;
 }
 
 /// The article's order for training.
 const std::vector<RungRow>& training_rungs() {
     static const std::vector<RungRow> kRungs{
-        {"fp32", [](auto&) { return true; }, ""},
-        {"mixed precision",
-         [](auto& r) {
-             const bool has_bf16 = r.hardware.profile.peak.contains(DType::bf16);
-             r.train.compute = r.train.gradient = has_bf16 ? DType::bf16 : DType::f16;
-             r.train.master = true;
-             return true;
-         },
-         ""},
-        {"gradient checkpointing",
-         [](auto& r) {
-             r.recompute = {.mode = RecomputeMode::layer};
-             return true;
-         },
-         ""},
-        {"ZeRO stage 1", [](auto& r) { return zero_stage(r, 1); }, "one data-parallel rank"},
-        {"ZeRO stage 2", [](auto& r) { return zero_stage(r, 2); }, "one data-parallel rank"},
-        {"ZeRO stage 3", [](auto& r) { return zero_stage(r, 3); }, "one data-parallel rank"},
-        {"offload to CPU",
-         [](auto& r) {
-             r.offload.optimizer = Tier::cpu;
-             r.offload.activations = true;
-             return r.train.optimizer == OptimizerKind::adamw;
-         },
-         "only AdamW has a CPU update"},
-        {"offload to NVMe",
-         [](auto& r) {
-             r.offload.optimizer = r.offload.parameters = Tier::nvme;
-             return has_drives(r.hardware.profile) && r.train.optimizer == OptimizerKind::adamw;
-         },
-         "the node has no NVMe"},
+        {"fp32", [](auto&) { return kApplied; }},
+        {"mixed precision", mixed_precision},
+        {"gradient checkpointing", checkpointing},
+        {"ZeRO stage 1", [](auto& r) { return zero_stage(r, 1); }},
+        {"ZeRO stage 2", [](auto& r) { return zero_stage(r, 2); }},
+        {"ZeRO stage 3", [](auto& r) { return zero_stage(r, 3); }},
+        {"offload to CPU", offload_to_host},
+        {"offload to NVMe", offload_to_drives},
     };
     return kRungs;
 }
 
 const std::vector<RungRow>& adapting_rungs() {
     static const std::vector<RungRow> kRungs{
-        {"full fine-tuning", [](auto&) { return true; }, ""},
-        {"gradient checkpointing",
-         [](auto& r) {
-             r.recompute = {.mode = RecomputeMode::layer};
-             return true;
-         },
-         ""},
-        {"LoRA",
-         [](auto& r) {
-             r.adapter.kind = AdapterKind::lora;
-             return true;
-         },
-         ""},
-        {"QLoRA",
-         [](auto& r) {
-             r.adapter.kind = AdapterKind::qlora;
-             return true;
-         },
-         ""},
+        {"full fine-tuning", [](auto&) { return kApplied; }},
+        {"gradient checkpointing", checkpointing},
+        {"LoRA", [](auto& r) { return adapter(r, AdapterKind::lora); }},
+        {"QLoRA", [](auto& r) { return adapter(r, AdapterKind::qlora); }},
     };
     return kRungs;
 }
@@ -103,10 +102,10 @@ Ladder ladder(const PlanRequest& request) {
     const bool adapts = request.train.goal == Goal::adapt;
     for (const auto& row : adapts ? adapting_rungs() : training_rungs()) {
         PlanRequest next = at;
-        if (!row.apply(next)) {
+        if (const char* skipped = row.apply(next)) {
             Rung same = out.rungs.empty() ? Rung{.request = at} : out.rungs.back();
             same.name = row.name;
-            same.note = row.skipped;
+            same.note = skipped;
             same.bought = Bytes{};
             same.paid = Seconds{};
             out.rungs.push_back(same);

@@ -32,6 +32,7 @@ constexpr double kTera = 1e12;
 constexpr double kMicro = 1e-6;
 constexpr double kMostTflops = 1e6;
 constexpr double kLeastFraction = 0.01;
+constexpr double kLeastVectorFraction = 1e-4;
 constexpr std::string_view kCapacity = "memory_capacity_gib";
 constexpr std::string_view kContext = "context_mib";
 
@@ -47,11 +48,12 @@ constexpr std::array kFields{
     field<&Gpu::gemm_fraction>("gemm_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::attention_fraction>("attention_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::memory_fraction>("memory_fraction", 1.0, kLeastFraction, 1),
+    field<&Gpu::vector_fraction>("vector_fraction", 1.0, kLeastVectorFraction, 1, kMayMiss),
     field<&Gpu::link_fraction>("link_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::pcie_fraction>("pcie_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::nvlink>("nvlink_gb_s", kGb, 0, 1e5),
     field<&Gpu::nvlink_pair>("nvlink_pair_gb_s", kGb, 0, 1e5, kMayMiss),
-    field<&Gpu::pcie>("pcie_gb_s", kGb, 0.1, 1e5),
+    field<&Gpu::pcie>("pcie_gb_s", kGb, 0, 1e5),
     field<&Gpu::launch_latency>("launch_latency_us", kMicro, 0, 1e4),
     field<&Gpu::link_latency>("link_latency_us", kMicro, 0, 1e4),
     field<&Gpu::network_latency>("network_latency_us", kMicro, 0, 1e6),
@@ -116,12 +118,17 @@ void check_order(const JsonCursor& json, const HardwareProfile& gpu) {
     if (gpu.context_high >= gpu.memory_capacity_low) {
         context.at("high").fail("must leave some of the memory capacity");
     }
+    if (gpu.pcie.count() <= 0.0 && !is_host(gpu)) {
+        json.at("pcie_gb_s").fail("is 0, only a profile of vendor CPU has no link to a host");
+    }
     if (gpu.nvlink_pair > gpu.nvlink) {
         json.at("nvlink_pair_gb_s").fail("must not exceed nvlink_gb_s");
     }
 }
 
 }  // namespace
+
+bool is_host(const HardwareProfile& gpu) { return gpu.vendor == kCpuVendor; }
 
 FlopRate gemm_peak(const HardwareProfile& gpu, DType dtype) {
     const auto found = gpu.peak.find(dtype);

@@ -22,7 +22,7 @@ struct NodeProfile {
     Bytes nvme_capacity{};
     Bandwidth nvme_read{};           ///< whole node
     Bandwidth nvme_write{};          ///< whole node
-    Bandwidth network{};             ///< whole node, per direction
+    Bandwidth network{};             ///< whole node, per direction; 0: none
     std::int64_t nvlink_domain = 0;  ///< GPUs that reach each other by NVLink; 0: those of the node
     double power_kw = 0.0;           ///< whole node, 0: unknown
     std::string confidence{};        ///< high, medium, low or assumed
@@ -40,6 +40,9 @@ struct Price {
     std::string source{};
     bool operator==(const Price&) const = default;
 };
+
+/// Vendor of a profile that stands for this machine's processor and its memory.
+inline constexpr std::string_view kCpuVendor = "CPU";
 
 /// What a step can count on: capacity, dense peaks, achievable fractions, links per direction.
 /// Every value's source stands under its key in `sources`.
@@ -63,11 +66,14 @@ struct HardwareProfile {
     double gemm_fraction = 0.0;        ///< of the dense peak a large GEMM reaches
     double attention_fraction = 0.0;   ///< of the dense peak a fused attention kernel reaches
     double memory_fraction = 0.0;      ///< of memory_bandwidth a streaming kernel reaches
-    double link_fraction = 0.0;        ///< of NVLink/network a large collective reaches
+    /// Of the fp32 peak that element-wise kernels reach: the peak counts a fused multiply-add as
+    /// two and such code issues few of them.
+    double vector_fraction = 0.5;
+    double link_fraction = 0.0;  ///< of NVLink/network a large collective reaches
     double pcie_fraction = 0.0;
     Bandwidth nvlink{};       ///< per direction; 0: none
     Bandwidth nvlink_pair{};  ///< per direction to one peer of a point-to-point mesh; 0: switched
-    Bandwidth pcie{};         ///< per direction
+    Bandwidth pcie{};         ///< per direction; 0: none (CPU)
     Seconds launch_latency{};
     Seconds link_latency{};     ///< per hop inside the NVLink/PCIe domain
     Seconds network_latency{};  ///< per hop between nodes
@@ -79,6 +85,9 @@ struct HardwareProfile {
     std::string notes{};
     bool operator==(const HardwareProfile&) const = default;
 };
+
+/// Whether the device's memory is the host's own: there is none to offload to.
+bool is_host(const HardwareProfile& gpu);
 
 /// Peak for GEMMs on operands of that dtype; throws InputError naming the GPU when it has none.
 FlopRate gemm_peak(const HardwareProfile& gpu, DType dtype);

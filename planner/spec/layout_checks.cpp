@@ -23,6 +23,19 @@ void check_widths(const RequestCheck& check) {
                           "columns of the shared expert");
 }
 
+/// Of the ranks of one node, and of several nodes.
+void check_links(const RequestCheck& check) {
+    const auto& hardware = check.request.hardware;
+    const auto& gpu = hardware.profile;
+    const bool named = !gpu.peak.empty();  // a request without a GPU has no links yet
+    const bool inside = gpu.nvlink.count() > 0.0 || gpu.pcie.count() > 0.0;
+    check.require(!named || hardware.gpus == 1 || gpu.node.gpus == 1 || inside, "/hardware/gpus",
+                  "is {}, but nothing links one \"{}\" to another", hardware.gpus, gpu.id);
+    const bool many = hardware.gpus > gpu.node.gpus;
+    check.require(!named || !many || gpu.node.network.count() > 0.0, "/hardware/gpus",
+                  "is {}, but a node of {} has no network", hardware.gpus, gpu.node.gpus);
+}
+
 }  // namespace
 
 void check_world(const RequestCheck& check) {
@@ -33,6 +46,7 @@ void check_world(const RequestCheck& check) {
                   "of /hardware/gpus",
                   layout.data, layout.tensor, layout.context, layout.pipeline, layout.world(),
                   gpus);
+    check_links(check);
 }
 
 void check_tensor(const RequestCheck& check) {

@@ -42,6 +42,11 @@ inline constexpr Words<PositionKind, 5> kPositionKinds{
      {PositionKind::learned, "learned"},
      {PositionKind::alibi, "alibi"},
      {PositionKind::relative_bias, "relative_bias"}}};
+inline constexpr Words<RopeScalingKind, 5> kRopeScalings{{{RopeScalingKind::none, "none"},
+                                                          {RopeScalingKind::linear, "linear"},
+                                                          {RopeScalingKind::llama3, "llama3"},
+                                                          {RopeScalingKind::yarn, "yarn"},
+                                                          {RopeScalingKind::other, "other"}}};
 inline constexpr Words<QkNorm, 3> kQkNorms{
     {{QkNorm::none, "none"}, {QkNorm::per_head, "per_head"}, {QkNorm::full, "full"}}};
 inline constexpr Words<ScoreKind, 2> kScoreKinds{
@@ -52,6 +57,7 @@ constexpr const auto& words(NormKind) { return kNormKinds; }
 constexpr const auto& words(NormPlacement) { return kNormPlacements; }
 constexpr const auto& words(ActivationKind) { return kActivationKinds; }
 constexpr const auto& words(PositionKind) { return kPositionKinds; }
+constexpr const auto& words(RopeScalingKind) { return kRopeScalings; }
 constexpr const auto& words(QkNorm) { return kQkNorms; }
 constexpr const auto& words(ScoreKind) { return kScoreKinds; }
 
@@ -68,6 +74,17 @@ void visit_fields(Visitor&& field, const LatentAttention*) {
 }
 
 template <class Visitor>
+void visit_fields(Visitor&& field, const RopeScaling*) {
+    field("kind", &RopeScaling::kind);
+    field("factor", &RopeScaling::factor, Range<double>{1.0, limits::kTheta});
+    field("low", &RopeScaling::low, Range<double>{0.0, limits::kTheta});
+    field("high", &RopeScaling::high, Range<double>{0.0, limits::kTheta});
+    field("attention", &RopeScaling::attention, Range<double>{0.0, limits::kScale});
+    field("original", &RopeScaling::original, Range<std::int64_t>{0, limits::kPositions});
+    field("truncate", &RopeScaling::truncate);
+}
+
+template <class Visitor>
 void visit_fields(Visitor&& field, const AttentionSpec*) {
     field("heads", &AttentionSpec::heads, Range<std::int64_t>{1, limits::kHeads});
     field("kv_heads", &AttentionSpec::kv_heads, Range<std::int64_t>{1, limits::kHeads});
@@ -78,6 +95,7 @@ void visit_fields(Visitor&& field, const AttentionSpec*) {
     field("qk_norm", &AttentionSpec::qk_norm);
     field("sinks", &AttentionSpec::sinks);
     field("softcap", &AttentionSpec::softcap, Range<double>{0.0, limits::kScale});
+    field("scale", &AttentionSpec::scale, Range<double>{0.0, limits::kScale});
     field("rotary_fraction", &AttentionSpec::rotary_fraction, Range<double>{0.0, 1.0});
     field("window", &AttentionSpec::window, Range<std::int64_t>{0, limits::kPositions});
     field("latent", &AttentionSpec::latent);
@@ -103,6 +121,8 @@ void visit_fields(Visitor&& field, const MoeSpec*) {
     field("expert_bias", &MoeSpec::expert_bias);
     field("correction_bias_buffer", &MoeSpec::correction_bias_buffer);
     field("score", &MoeSpec::score);
+    field("normalize", &MoeSpec::normalize);
+    field("scale", &MoeSpec::scale, Range<double>{0.0, limits::kScale});
     field("aux_loss", &MoeSpec::aux_loss, Range<double>{0.0, limits::kScale});
     field("capacity_factor", &MoeSpec::capacity_factor, Range<double>{0.0, limits::kScale});
 }
@@ -135,6 +155,7 @@ void visit_fields(Visitor&& field, const ModelSpec*) {
     field("norm", &ModelSpec::norm);
     field("norm_eps", &ModelSpec::norm_eps, Range<double>{0.0, 1.0});
     field("norm_bias", &ModelSpec::norm_bias);
+    field("gain_offset", &ModelSpec::gain_offset, Range<double>{0.0, 1.0});
     field("placement", &ModelSpec::placement);
     field("parallel_residual", &ModelSpec::parallel_residual);
     field("shared_input_norm", &ModelSpec::shared_input_norm);
@@ -142,6 +163,9 @@ void visit_fields(Visitor&& field, const ModelSpec*) {
     field("embedding_norm", &ModelSpec::embedding_norm);
     field("position", &ModelSpec::position);
     field("rope_theta", &ModelSpec::rope_theta, Range<double>{1.0, limits::kTheta});
+    field("rope_local_theta", &ModelSpec::rope_local_theta, Range<double>{0.0, limits::kTheta});
+    field("rope_scaling", &ModelSpec::rope_scaling);
+    field("rope_interleaved", &ModelSpec::rope_interleaved);
     field("position_rows", &ModelSpec::position_rows, Range<std::int64_t>{0, limits::kPositions});
     field("relative_buckets", &ModelSpec::relative_buckets, Range<std::int64_t>{0, limits::kHeads});
     field("token_types", &ModelSpec::token_types, Range<std::int64_t>{0, limits::kHeads});

@@ -41,7 +41,8 @@ void check_ranges(const std::string& pointer, const Struct& value) {
             if constexpr (sizeof...(range) == 1) {
                 check_number(place, field, range...);
             } else if constexpr (std::is_same_v<Field, AttentionSpec> ||
-                                 std::is_same_v<Field, FfnSpec>) {
+                                 std::is_same_v<Field, FfnSpec> ||
+                                 std::is_same_v<Field, RopeScaling>) {
                 check_ranges(place, field);
             } else if constexpr (std::is_same_v<Field, std::optional<MoeSpec>> ||
                                  std::is_same_v<Field, std::optional<LatentAttention>>) {
@@ -99,12 +100,23 @@ void check_moe(const Checked& model) {
                   "needs a shared_width");
 }
 
+void check_rope(const Checked& model) {
+    const auto& rope = model.spec.rope_scaling;
+    const bool blends = rope.kind == RopeScalingKind::llama3 || rope.kind == RopeScalingKind::yarn;
+    if (!blends) return;
+    model.require(rope.original > 0, "rope_scaling/original",
+                  "is 0, a blend needs the positions the model was first trained for");
+    model.require(rope.high > rope.low, "rope_scaling/high",
+                  fmt::format("is {}, must be above low {}", rope.high, rope.low));
+}
+
 void check_positions(const Checked& model) {
     const auto& spec = model.spec;
     model.require(spec.position != PositionKind::learned || spec.position_rows > 0, "position_rows",
                   "is 0, learned positions need at least one row");
     model.require(spec.position != PositionKind::relative_bias || spec.relative_buckets > 0,
                   "relative_buckets", "is 0, a relative bias needs at least one bucket");
+    check_rope(model);
     check_flags(model, spec.windowed, "windowed", spec.layers);
     model.require(spec.windowed.empty() || spec.attention.window > 0, "windowed",
                   "is given, but /attention/window is 0");

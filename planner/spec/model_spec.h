@@ -19,6 +19,24 @@ enum class PositionKind { none, rope, learned, alibi, relative_bias };
 enum class QkNorm { none, per_head, full };
 enum class ScoreKind { softmax, sigmoid };
 
+/// `other`: the config names a rule that is none of these (longrope, dynamic); a plan is the same
+/// for all of them, a run is not.
+enum class RopeScalingKind { none, linear, llama3, yarn, other };
+/// How RoPE's frequencies are stretched for contexts longer than `original` positions.
+/// none: theta^(-2i/d); linear: divided by `factor`; llama3: low frequencies divided by `factor`,
+/// blended between `original / high` and `original / low` wavelengths; yarn: blended over a ramp
+/// between `low` (beta_slow) and `high` (beta_fast) turns, cos and sin times `attention`.
+struct RopeScaling {
+    RopeScalingKind kind = RopeScalingKind::none;
+    double factor = 1.0;
+    double low = 1.0;
+    double high = 4.0;
+    double attention = 1.0;
+    std::int64_t original = 0;
+    bool truncate = true;  ///< yarn: the ramp begins and ends at whole dims (gpt_oss: does not)
+    bool operator==(const RopeScaling&) const = default;
+};
+
 /// Multi-head latent attention (DeepSeek): ranks and per-head widths.
 struct LatentAttention {
     std::int64_t q_rank = 0;  ///< 0: the query is projected directly
@@ -39,6 +57,7 @@ struct AttentionSpec {
     QkNorm qk_norm = QkNorm::none;
     bool sinks = false;            ///< one learned logit a head (gpt_oss)
     double softcap = 0.0;          ///< tanh cap on the scores, 0: none (gemma2)
+    double scale = 0.0;            ///< on q * k; 0: 1 / sqrt(head_dim) (t5: 1; gemma, granite)
     double rotary_fraction = 1.0;  ///< part of head_dim that RoPE turns
     std::int64_t window = 0;       ///< sliding window in tokens, 0: full
     std::optional<LatentAttention> latent{};
@@ -64,6 +83,8 @@ struct MoeSpec {
     bool expert_bias = false;       ///< gpt_oss
     bool correction_bias_buffer = false;  ///< deepseek_v3: a buffer, not a trained parameter
     ScoreKind score = ScoreKind::softmax;
+    bool normalize = true;  ///< the chosen experts' weights are divided by their sum
+    double scale = 1.0;     ///< on the weights (deepseek: routed_scaling_factor)
     double aux_loss = 0.0;  ///< load-balance loss coefficient as the model file says
     /// Slots an expert = capacity_factor * tokens * top_k / experts; 0: dropless.
     double capacity_factor = 0.0;
@@ -104,6 +125,7 @@ struct ModelSpec {
     NormKind norm = NormKind::rms;
     double norm_eps = 1e-6;
     bool norm_bias = false;
+    double gain_offset = 0.0;  ///< norms multiply by it plus the stored gain (gemma: 1)
     NormPlacement placement = NormPlacement::pre;
     bool parallel_residual = false;  ///< attention and FFN read the same block input
     bool shared_input_norm = false;  ///< with parallel_residual: one norm feeds both (falcon-7b)
@@ -112,6 +134,9 @@ struct ModelSpec {
 
     PositionKind position = PositionKind::rope;
     double rope_theta = 10000.0;
+    double rope_local_theta = 0.0;      ///< of windowed layers; 0: rope_theta (gemma3)
+    RopeScaling rope_scaling{};         ///< not of windowed layers that have a theta of their own
+    bool rope_interleaved = false;      ///< pairs (2i, 2i + 1) turn (deepseek)
     std::int64_t position_rows = 0;     ///< learned table, offset rows included (opt: +2)
     std::int64_t relative_buckets = 0;  ///< t5
     std::int64_t token_types = 0;       ///< bert

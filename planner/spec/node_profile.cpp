@@ -26,7 +26,7 @@ constexpr std::array kFields{
     field<&Node::nvme_capacity>("nvme_capacity_tb", 1e12, 0, 1e4),
     field<&Node::nvme_read>("nvme_read_gb_s", kGb, 0, 1e4),
     field<&Node::nvme_write>("nvme_write_gb_s", kGb, 0, 1e4),
-    field<&Node::network>("network_gb_s", kGb, 0.01, 1e5),
+    field<&Node::network>("network_gb_s", kGb, 0, 1e5),
     field<&Node::nvlink_domain>("nvlink_domain", 1.0, 0, 1e5),
     field<&Node::power_kw>("power_kw", 1.0, 0, 1000),
 };

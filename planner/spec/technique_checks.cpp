@@ -29,7 +29,26 @@ void check_recompute(const RequestCheck& check) {
                   fmt::join(knob("recompute_ops").choices, ", "));
 }
 
+namespace {
+
+/// A processor's memory is the host's: there is no other to offload to.
+void check_other_memory(const RequestCheck& check) {
+    const auto& gpu = check.request.hardware.profile;
+    if (!is_host(gpu)) return;
+    const auto& offload = check.request.offload;
+    const auto stays = [&](bool holds, std::string_view setting, std::string_view value) {
+        check.require(holds, setting, "is {}, but the memory of \"{}\" is the host's own", value,
+                      gpu.id);
+    };
+    stays(offload.optimizer == Tier::device, "offload_optimizer", name(offload.optimizer));
+    stays(offload.parameters == Tier::device, "offload_parameters", name(offload.parameters));
+    stays(!offload.activations, "offload_activations", "true");
+}
+
+}  // namespace
+
 void check_offload(const RequestCheck& check) {
+    check_other_memory(check);
     const auto& offload = check.request.offload;
     const auto& layout = check.request.layout;
     const auto optimizer = check.request.train.optimizer;

@@ -92,6 +92,7 @@ void Digest::add(TensorId id) {
     for (const auto extent : tensor.shape.extents()) hash_.add_value(extent);
     if (tensor.storage == id) return;
     hash_.add_value(tensor.offset.count());
+    hash_.add_value(tensor.row_stride);
     add(tensor.storage);
 }
 

@@ -21,6 +21,15 @@ OpNode StepGraph::make(Op op, std::span<const TensorId> in, std::span<const Tens
     return node;
 }
 
+void lie_over(Tensor& out, const OutputSpec& spec, const Tensor& source) {
+    out.storage = source.storage;
+    out.offset = source.offset;
+    out.row_stride = source.row_stride;
+    if (spec.column < 0) return;
+    out.offset += Bytes{bytes_of(spec.column, source.dtype)};
+    if (out.row_stride == 0) out.row_stride = source.shape.back();
+}
+
 TensorId StepGraph::add_output(const OutputSpec& spec, std::span<const TensorId> in, Label label) {
     Tensor tensor{};
     tensor.shape = spec.shape;
@@ -30,8 +39,7 @@ TensorId StepGraph::add_output(const OutputSpec& spec, std::span<const TensorId>
     if (!spec.part.empty()) tensor.label.part = spec.part;
     if (spec.alias >= 0) {
         const Tensor& source = (*this)[in[static_cast<std::size_t>(spec.alias)]];
-        tensor.storage = source.storage;
-        tensor.offset = source.offset;
+        lie_over(tensor, spec, source);
         tensor.role = source.role;
         tensor.place = source.place;
     }

@@ -76,6 +76,9 @@ private:
     std::vector<TensorId> operands_{};
 };
 
+/// Lays `out` over `source`, as the output declared by `spec` says.
+void lie_over(Tensor& out, const OutputSpec& spec, const Tensor& source);
+
 /// The input specs of a node, by index.
 class Specs {
 public:

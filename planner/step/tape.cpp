@@ -26,6 +26,7 @@ void Tape::run() {
     graph_.tensors.reserve(graph_.tensors.size() * 2);
     for (std::size_t at = forward_ops; at-- > 0;) {
         const OpNode node = graph_.ops[at];  // a copy: emitting moves the list
+        at_ = at;
         layer_ = node.layer;
         const auto outputs = graph_.outputs(node);
         const bool reached =
@@ -88,6 +89,17 @@ std::vector<TensorId> Tape::emit_into(Op op, std::span<const TensorId> in, Tenso
     graph_.ops.back() = node;
     out.resize(created);
     return out;
+}
+
+void Tape::rewrite(Op op, std::span<const TensorId> parameters) {
+    const OpNode old = graph_.ops[at_];
+    const std::vector<TensorId> in(graph_.inputs(old).begin(), graph_.inputs(old).end());
+    std::vector<TensorId> out(graph_.outputs(old).begin(), graph_.outputs(old).end());
+    for (const auto parameter : parameters) out.push_back(graph_[parameter].parameter.gradient);
+    OpNode node = graph_.make(std::move(op), in, out);
+    node.layer = old.layer;
+    node.phase = old.phase;
+    graph_.ops[at_] = std::move(node);
 }
 
 Accumulation Tape::accumulation(TensorId parameter) {

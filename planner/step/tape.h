@@ -49,6 +49,9 @@ public:
     /// Emits a backward op that also writes into the gradients of parameters.
     std::vector<TensorId> emit_into(Op op, std::span<const TensorId> in, TensorId like,
                                     std::span<const TensorId> parameters);
+    /// Replaces the op whose rule is running by `op`, which writes these parameters' gradients too:
+    /// one that makes its gradients in the forward pass.
+    void rewrite(Op op, std::span<const TensorId> parameters);
     /// How the next write into a parameter's gradient combines with what is there.
     Accumulation accumulation(TensorId parameter);
     [[nodiscard]] bool trains(TensorId parameter) const {
@@ -63,6 +66,7 @@ private:
     std::vector<std::uint8_t> given_{};  ///< by gradient: values that have it, 2 standing for more
     std::vector<TensorId> written_{};    ///< parameter gradients already written in this micro-step
     std::int32_t layer_ = -1;
+    std::size_t at_ = 0;  ///< the forward op whose rule is running
 };
 
 }  // namespace headroom

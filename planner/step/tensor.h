@@ -108,6 +108,8 @@ struct Tensor : TensorSpec {
     Place place = Place::device;
     TensorId storage{};
     Bytes offset{};  ///< into the storage
+    /// Elements from one row to the next, of a block of columns; 0: rows lie side by side.
+    std::int64_t row_stride = 0;
     bool persistent = false;
     bool needs_gradient = false;
     ParameterInfo parameter{};
@@ -120,6 +122,7 @@ struct OutputSpec {
     Role role = Role::activation;
     int alias = -1;
     std::string_view part{};
+    std::int64_t column = -1;  ///< >= 0: a block of columns of the alias, starting there
 };
 
 /// The outputs of one op, in order; a fixed-capacity list so that lowering does not allocate.

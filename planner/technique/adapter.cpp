@@ -121,11 +121,15 @@ private:
         const TensorId a = parameter(row, row.a, {spec_.rank, base.shape[1]}, a_split, base);
         const TensorId b = parameter(row, row.b, {base.shape[0], spec_.rank}, b_split, base);
         const double scale = spec_.alpha / static_cast<double>(spec_.rank);
-        const TensorId plain = replay_.emit_as(node, linear, in)[0];
+        // DoRA scales the matrix, not the bias, which joins when that is done.
+        const bool late_bias = spec_.kind == AdapterKind::dora && in.size() > 2;
+        const std::vector<TensorId> operands(in.begin(), in.begin() + (late_bias ? 2 : in.size()));
+        const TensorId plain = replay_.emit_as(node, linear, operands)[0];
         TensorId x = in[0];
         if (spec_.dropout > 0.0) {
-            x = replay_.insert(node, Dropout{.rate = spec_.dropout, .in_place = false}, {x},
-                               "lora.dropout");
+            x = replay_.insert(node,
+                               Dropout{.rate = spec_.dropout, .in_place = false, .site = site(row)},
+                               {x}, "lora.dropout");
         }
         const TensorId low = replay_.insert(
             node, Linear{.style = by_rows ? LinearStyle::row : LinearStyle::replicated}, {x, a},
@@ -137,9 +141,17 @@ private:
                 parameter(row, row.magnitude, {base.shape[0]}, b_split, base);
             const TensorId factor = replay_.insert(node, DoraNorm{.scale = scale},
                                                    {in[1], a, b, magnitude}, "dora.scale");
-            sum = replay_.insert(node, ScaleColumns{}, {sum, factor}, replay_[plain].label.part);
+            std::vector<TensorId> scaled{sum, factor};
+            if (late_bias) scaled.push_back(in[2]);
+            sum = replay_.insert(node, ScaleColumns{}, scaled, replay_[plain].label.part);
         }
         replay_.map(replay_.old().outputs(node)[0], sum);
+    }
+
+    /// Apart from the sites of the model's own dropouts.
+    [[nodiscard]] static std::int64_t site(const TargetRow& row) {
+        constexpr std::int64_t kFirst = 64;
+        return kFirst + (&row - kTargets.data());
     }
 
     /// The parameter behind a dequantized matrix.
@@ -178,6 +190,10 @@ private:
         if (spec_.double_quant) {
             in.push_back(graph.add(scale_tensor(base, "quant.super_scales",
                                                 ceil_div(blocks, kNf4SuperBlock), DType::f32)));
+            // The mean of the scales, taken off before they were quantized.
+            Tensor offset = scale_tensor(base, "quant.offset", 1, DType::f32);
+            offset.parameter.split = Split::none;
+            in.push_back(graph.add(offset));
         }
         const TensorId out = replay_.insert(node, Dequantize{.to = compute}, in, base.label.part);
         codes_of_[out] = weight;

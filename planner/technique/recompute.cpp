@@ -169,8 +169,7 @@ private:
             Tensor& out = graph_[graph_.outputs(node)[i++]];
             if (spec.alias < 0) continue;
             const Tensor& in = graph_[graph_.inputs(node)[static_cast<std::size_t>(spec.alias)]];
-            out.storage = in.storage;
-            out.offset = in.offset;
+            lie_over(out, spec, in);
         }
     }
 

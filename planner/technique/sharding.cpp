@@ -54,9 +54,10 @@ private:
     }
 
     void sync(StateUnit& unit, std::size_t at) {
+        const bool leaves = sums_on_host(unit);
+        if (leaves) flush(at);  // the copy itself waits for the sum that it reads
         reduce(unit, at);
-        if (!sums_on_host(unit)) return;
-        flush(at);
+        if (!leaves) return;
         Tensor host = graph_[unit.kept_gradient];
         graph_[unit.kept_gradient].persistent = false;
         host.label = {"unit.gradient.host", unit.layer};

@@ -79,10 +79,10 @@ void lay_out(Lowering& lowering, StateUnit& unit) {
     }
 }
 
-/// What the matrix library is given to work in, once for the whole step.
-void add_gemm_workspace(Lowering& lowering) {
+/// What kernels are given to work in, the matrix library first, once for the whole step.
+void add_workspace(Lowering& lowering) {
     const auto& vendor = lowering.request.hardware.profile.vendor;
-    if (vendor != "NVIDIA" && vendor != "AMD") return;
+    if (vendor != "NVIDIA" && vendor != "AMD" && vendor != kCpuVendor) return;
     Tensor workspace{};
     workspace.shape = {kGemmWorkspace.count()};
     workspace.dtype = DType::u8;
@@ -90,6 +90,17 @@ void add_gemm_workspace(Lowering& lowering) {
     workspace.role = Role::workspace;
     workspace.persistent = true;
     lowering.graph.add(workspace);
+}
+
+/// What a step is told: its learning rate, loss scale, seed and the like, in one small block.
+void add_scalars(StepGraph& graph) {
+    Tensor scalars{};
+    scalars.shape = {kScalars};
+    scalars.dtype = DType::f32;
+    scalars.label = {"input.scalars", -1};
+    scalars.role = Role::workspace;
+    scalars.persistent = true;
+    graph.add(scalars);
 }
 
 }  // namespace
@@ -129,7 +140,8 @@ void make_states(Lowering& lowering) {
             unit.shards = shard_ranks(lowering.request, unit.kind);
         lay_out(lowering, unit);
     }
-    add_gemm_workspace(lowering);
+    add_workspace(lowering);
+    add_scalars(graph);
 }
 
 }  // namespace headroom

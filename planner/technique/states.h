@@ -1,5 +1,6 @@
 #pragma once
 
+#include "planner/step/step_scalars.h"
 #include "planner/technique/lowering.h"
 
 namespace headroom {

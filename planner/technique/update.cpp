@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "planner/technique/states.h"
 #include "planner/technique/weight_fetch.h"
@@ -21,7 +22,7 @@ public:
           request_(lowering.request),
           home_(place_of(request_.offload.optimizer)),
           pages_(request_.adapter.kind == AdapterKind::qlora && request_.adapter.paged_optimizer &&
-                 home_ == Place::device) {}
+                 home_ == Place::device && !is_host(request_.hardware.profile)) {}
 
     void run() {
         const bool any_on_host = std::ranges::any_of(lowering_.units, [&](const StateUnit& unit) {
@@ -65,7 +66,8 @@ private:
     }
 
     void norm(const StateUnit& unit) {
-        const GradNorm op{.place = graph_[unit.kept_gradient].place};
+        const GradNorm op{.place = graph_[unit.kept_gradient].place,
+                          .accumulation = std::exchange(norm_, Accumulation::add)};
         put(op, std::array{unit.kept_gradient, sums_}, std::array{sums_}, unit.layer);
     }
 
@@ -107,7 +109,10 @@ private:
             target = add("unit.weights.staged", unit.layer, elements, dtype, Role::communication,
                          Place::host, false);
         }
-        const auto states = bring_states(unit, elements, dtype);
+        // A host pass needs the numbers it updates in host memory: a master, or the kept weights.
+        const bool master =
+            dtype == DType::f32 ? staged : request_.train.master || home_ != Place::device;
+        const auto states = bring_states(unit, elements, master);
         std::vector<TensorId> in{states.empty() ? target : states.front(), gradient, sums_};
         std::vector<TensorId> out{target};
         in.insert(in.end(), states.begin(), states.end());
@@ -146,11 +151,9 @@ private:
     };
 
     /// Master and optimizer states where the pass runs; those kept elsewhere are copied there.
-    std::vector<TensorId> bring_states(const StateUnit& unit, std::int64_t elements, DType dtype) {
+    std::vector<TensorId> bring_states(const StateUnit& unit, std::int64_t elements, bool master) {
         std::vector<TensorId> near;
         moved_.clear();
-        const bool master =
-            dtype != DType::f32 && (request_.train.master || home_ != Place::device);
         if (master) near.push_back(state(unit, "master", elements, DType::f32, Role::master));
         const auto specs = optimizer_states(request_.train.optimizer, elements,
                                             ceil_div(unit.factored, unit.shards));
@@ -218,6 +221,7 @@ private:
     Place home_;
     bool pages_;
     TensorId sums_{};
+    Accumulation norm_ = Accumulation::overwrite;  ///< of the next norm
     std::vector<Kept> moved_{};
     std::vector<TensorId> started_{};
     std::vector<TensorId> previous_{};

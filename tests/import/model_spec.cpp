@@ -91,6 +91,17 @@ TEST_CASE("FieldsMustAgreeWithEachOther") {
                Contains("/model/position_rows"));
     CHECK_THAT(complaint([](ModelSpec& m) { m.position = PositionKind::relative_bias; }),
                Contains("/model/relative_buckets"));
+    CHECK_THAT(complaint([](ModelSpec& m) {
+                   m.rope_scaling = {.kind = RopeScalingKind::yarn, .factor = 2.0};
+               }),
+               Contains("/model/rope_scaling/original: is 0"));
+    CHECK_THAT(complaint([](ModelSpec& m) {
+                   m.rope_scaling = {
+                       .kind = RopeScalingKind::llama3, .low = 4.0, .high = 4.0, .original = 64};
+               }),
+               Contains("/model/rope_scaling/high: is 4, must be above low 4"));
+    CHECK_THAT(complaint([](ModelSpec& m) { m.rope_scaling.factor = 0.5; }),
+               Contains("/model/rope_scaling/factor: is 0.5"));
     CHECK_THAT(complaint([](ModelSpec& m) { m.stack = Stack::encoder_decoder; }),
                Contains("/model/encoder_layers"));
     CHECK_THAT(complaint([](ModelSpec& m) { m.encoder_layers = 2; }),
@@ -146,6 +157,7 @@ TEST_CASE("EveryFieldSurvivesTheRoundTrip") {
                       .qk_norm = QkNorm::full,
                       .sinks = true,
                       .softcap = 30.5,
+                      .scale = 0.125,
                       .rotary_fraction = 0.3,
                       .window = 5,
                       .latent = LatentAttention{
@@ -165,6 +177,8 @@ TEST_CASE("EveryFieldSurvivesTheRoundTrip") {
                        .expert_bias = true,
                        .correction_bias_buffer = true,
                        .score = ScoreKind::sigmoid,
+                       .normalize = false,
+                       .scale = 2.5,
                        .aux_loss = 0.001,
                        .capacity_factor = 1.25};
     spec.moe_layers = {false, true};
@@ -172,6 +186,7 @@ TEST_CASE("EveryFieldSurvivesTheRoundTrip") {
     spec.norm = NormKind::layer;
     spec.norm_eps = 1e-12;
     spec.norm_bias = true;
+    spec.gain_offset = 1.0;
     spec.placement = NormPlacement::sandwich;
     spec.parallel_residual = true;
     spec.shared_input_norm = true;
@@ -179,6 +194,15 @@ TEST_CASE("EveryFieldSurvivesTheRoundTrip") {
     spec.embedding_norm = true;
     spec.position = PositionKind::alibi;
     spec.rope_theta = 123456.789;
+    spec.rope_local_theta = 10000.5;
+    spec.rope_scaling = {.kind = RopeScalingKind::yarn,
+                         .factor = 32.0,
+                         .low = 1.5,
+                         .high = 31.0,
+                         .attention = 1.25,
+                         .original = 4096,
+                         .truncate = false};
+    spec.rope_interleaved = true;
     spec.position_rows = 9;
     spec.relative_buckets = 8;
     spec.token_types = 2;

@@ -133,9 +133,12 @@ TEST_CASE("ContextRanksShareTheModelFlops") {
 TEST_CASE("FlashBackwardExecutesFiveProductsAgainstFour") {
     const PlanRequest request = cut("meta-llama/Llama-3.1-8B", 2);
     const Letters l = letters(request);
-    // One product forward of s / 2 pairs a token is hq * s FLOPs.
+    // One product forward of s / 2 pairs a token is hq * s FLOPs; what is executed has the whole
+    // diagonal, (s + 1) / 2 pairs. Two products forward, then four or five, in two layers.
     const std::int64_t product = l.sb * l.hq * l.s;
-    CHECK(flops(request, Flop::matrix) - flops(request) == static_cast<double>(2 * product));
+    const std::int64_t executed = l.sb * l.hq * (l.s + 1);
+    CHECK(flops(request, Flop::matrix) - flops(request) ==
+          static_cast<double>(2 * (7 * executed - 6 * product)));
 }
 
 TEST_CASE("RecomputationExecutesOneForwardPassOfWhatTheBackwardPassReads") {
@@ -145,7 +148,7 @@ TEST_CASE("RecomputationExecutesOneForwardPassOfWhatTheBackwardPassReads") {
     const double matrix = flops(request, Flop::matrix);
     // The down projection ends a layer: nothing of the layer reads what it puts out.
     const std::int64_t forward =
-        l.sb * (2 * (l.h * (l.hq + 2 * l.hk) + l.hq * l.h + 2 * l.h * l.f) + 2 * l.hq * l.s);
+        l.sb * (2 * (l.h * (l.hq + 2 * l.hk) + l.hq * l.h + 2 * l.h * l.f) + 2 * l.hq * (l.s + 1));
     for (const auto mode : {RecomputeMode::layer, RecomputeMode::sqrt, RecomputeMode::all}) {
         request.recompute.mode = mode;
         const std::int64_t segment = mode == RecomputeMode::layer ? 1
@@ -164,6 +167,6 @@ TEST_CASE("SelectiveRecomputationOfAttentionExecutesTwoProductsALayerAgain") {
     const Letters l = letters(request);
     const double matrix = flops(request, Flop::matrix);
     request.recompute = {RecomputeMode::selective, 1, {true, true, true}};
-    const std::int64_t core = 2 * l.sb * l.hq * l.s;
+    const std::int64_t core = 2 * l.sb * l.hq * (l.s + 1);
     CHECK(flops(request, Flop::matrix) - matrix == static_cast<double>(2 * core));
 }

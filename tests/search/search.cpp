@@ -4,6 +4,7 @@
 #include "planner/search/choice.h"
 #include "planner/search/rank.h"
 #include "tests/support/catch.h"
+#include "tests/support/cpu_machine.h"
 #include "tests/support/requests.h"
 
 using namespace headroom;
@@ -142,6 +143,29 @@ TEST_CASE("TheLongestSequenceFitsAndTheNextDoesNot") {
     CHECK(estimate(request).fits);
     request.train.sequence = longest + 64;
     CHECK_FALSE(estimate(request).fits);
+}
+
+TEST_CASE("ASearchOnAProcessorOffloadsNothing") {
+    SearchRequest request{.base = request_for(preset("headroom/llama-15m"), 512)};
+    request.base.hardware = {.gpu = "this-machine", .profile = cpu_profile()};
+    for (const auto& choice : enumerate(request).choices) {
+        REQUIRE(with(request, choice).offload == OffloadSpec{});
+    }
+    const SearchResult found = search(request);
+    REQUIRE(found.best);
+    CHECK(std::holds_alternative<Fits>(found.best->verdict));
+    const auto note = [&](const std::string& name) {
+        const auto rung = std::ranges::find(found.ladder.rungs, name, &Rung::name);
+        return rung == found.ladder.rungs.end() ? "no such rung" : rung->note;
+    };
+    CHECK(note("mixed precision").empty());
+    CHECK(note("offload to CPU") == "its memory is the host's own");
+    CHECK(note("offload to NVMe") == "its memory is the host's own");
+    request.base.hardware.profile.peak = {{DType::f32, FlopRate{1e12}}};
+    request.base.train.compute = request.base.train.gradient = DType::f32;
+    const auto rungs = search(request).ladder.rungs;
+    REQUIRE(rungs.size() > 1);
+    CHECK(rungs[1].note == "no 16-bit matrix rate");
 }
 
 TEST_CASE("AStoppedSearchReturnsWithoutAPlan") {

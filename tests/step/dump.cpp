@@ -40,7 +40,8 @@ TEST_CASE("ADumpHasOneLineAnOp") {
                Contains("0 forward linear style=1 f32_out=false | %0:layers.2.input.x(16, 64)bf16 "
                         "%1:layers.2.weight(32, 64)bf16 -> %3:layers.2.linear(16, 32)bf16\n"));
     CHECK_THAT(text, Contains("1 forward attention batch=2 head_dim=32 value_dim=32 causal=true "
-                              "window=0 softcap=0 alibi=false relative_bias=false sinks=false |"));
+                              "window=0 softcap=0 alibi=false scale=0 relative_bias=false "
+                              "sinks=false |"));
     CHECK(std::count(text.begin(), text.end(), '\n') == 3);
 }
 

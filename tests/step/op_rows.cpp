@@ -21,10 +21,14 @@ constexpr TensorSpec kScores = bf16({2, 4, 8, 8});
 constexpr TensorSpec kLse = f32({16, 4});
 
 // One product of queries and keys: 2 flop * 4 heads * 16 dims * pairs; of the pairs 2 * 8 * 8 / 2
-// are below the diagonal, by the usual count.
-constexpr double kSquare = 2.0 * 4 * 16 * 2 * 64;
+// are below the diagonal, by the usual count. A kernel computes the diagonal as well: the n-th
+// query has n keys, four at most inside the window.
+constexpr double kPair = 2.0 * 4 * 16 * 2;
+constexpr double kSquare = kPair * 64;
 constexpr double kHalf = kSquare / 2;
-constexpr double kBand = 2.0 * 4 * 16 * 2 * (8 * 4 - 8);
+constexpr double kBand = kPair * (8 * 4 - 8);
+constexpr double kComputed = kPair * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8);
+constexpr double kComputedBand = kPair * (1 + 2 + 3 + 4 + 4 + 4 + 4 + 4);
 
 // Expert layer: 6 tokens, 2 experts each, so 12 rows; 4 experts of (24, 16).
 constexpr TensorSpec kRows = bf16({12, 16});
@@ -59,18 +63,18 @@ std::vector<OpRow> linear_rows() {
 std::vector<OpRow> attention_rows() {
     return {
         {Attention{kFull}, {kQ, kKv, kKv}, 2 * kSquare, 2 * kSquare, {}, {{16, 64}, {16, 4}}},
-        {Attention{kCausal}, {kQ, kKv, kKv}, 2 * kHalf, 2 * kHalf, {}, {{16, 64}, {16, 4}}},
-        {Attention{kWindow}, {kQ, kKv, kKv}, 2 * kBand, 2 * kBand, {}, {{16, 64}, {16, 4}}},
+        {Attention{kCausal}, {kQ, kKv, kKv}, 2 * kHalf, 2 * kComputed, {}, {{16, 64}, {16, 4}}},
+        {Attention{kWindow}, {kQ, kKv, kKv}, 2 * kBand, 2 * kComputedBand, {}, {{16, 64}, {16, 4}}},
         {Attention{kNarrow},
          {kQ, kKv, bf16({16, 16})},
          1.5 * kHalf,
-         1.5 * kHalf,
+         1.5 * kComputed,
          {},
          {{16, 32}, {16, 4}}},
         {AttentionGrad{kCausal},
          {kQ, kKv, kKv, kQ, kLse, kQ},
          4 * kHalf,
-         5 * kHalf,
+         5 * kComputed,
          {},
          {{16, 64}, {16, 32}, {16, 32}, {16, 4}, {16, 64}}},
         {Scores{kCausal}, {kQ, kKv}, kHalf, kSquare, {}, {{2, 4, 8, 8}}},
@@ -131,7 +135,7 @@ std::vector<OpRow> loss_rows() {
     return {
         {CrossEntropy{}, {logits, targets}, 0, 0, {}, {{8}, {8}}},
         {CrossEntropyGrad{}, {logits, targets, f32({8})}, 0, 0, {}, {{8, 100}}},
-        {HeadLoss{.chunk = 3},
+        {HeadLoss{.chunk = 3, .weight_gradient = true},
          {x, head, targets},
          3 * product,
          3 * product,

@@ -153,7 +153,18 @@ TEST_CASE("TheBackwardPassCostsTwiceTheForwardPass") {
         matrix[static_cast<std::size_t>(node.phase)] += done.matrix;
     }
     CHECK(model[1].count() == Approx(2.0 * model[0].count()));
-    CHECK(matrix[0] == model[0]);
+    // The field counts half of the score square; a kernel computes the diagonal whole.
+    Flops diagonal{};
+    for (const auto& node : graph.ops) {
+        if (!std::holds_alternative<Attention>(node.op)) continue;
+        const Work done = work(graph, node);
+        const auto tokens = static_cast<double>(graph[graph.inputs(node)[0]].shape[0]) /
+                            static_cast<double>(std::get<Attention>(node.op).shape.batch);
+        CHECK(done.matrix.count() == Approx(done.model.count() * (tokens + 1.0) / tokens));
+        diagonal += done.matrix - done.model;
+    }
+    CHECK(diagonal > Flops{});
+    CHECK(matrix[0].count() == Approx((model[0] + diagonal).count()));
     CHECK(matrix[1] > model[1]);  // the fused attention computes its scores again
 }
 

@@ -19,10 +19,20 @@ double attended_pairs(const AttentionShape& shape, std::int64_t queries, std::in
     return (k * w - w * w / 2.0) * q / k;
 }
 
+double computed_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys) {
+    if (!shape.causal) return attended_pairs(shape, queries, keys);
+    const auto q = static_cast<double>(queries);
+    const auto k = static_cast<double>(keys);
+    const auto w = static_cast<double>(shape.window);
+    if (shape.window > 0 && shape.window < keys) return (k * w - w * (w - 1.0) / 2.0) * q / k;
+    return q * (k + 1.0) / 2.0;
+}
+
 namespace {
 
 struct Sizes {
     double pairs = 0.0;
+    double computed = 0.0;
     double score_width = 0.0;  ///< heads * head_dim
     double value_width = 0.0;  ///< heads * value_dim
     std::int64_t heads = 0;
@@ -33,6 +43,8 @@ Sizes sizes(const AttentionShape& shape, const TensorSpec& q, const TensorSpec& 
     out.heads = q.shape[1] / shape.head_dim;
     out.pairs = static_cast<double>(shape.batch) *
                 attended_pairs(shape, q.shape[0] / shape.batch, k.shape[0] / shape.batch);
+    out.computed = static_cast<double>(shape.batch) *
+                   computed_pairs(shape, q.shape[0] / shape.batch, k.shape[0] / shape.batch);
     out.score_width = static_cast<double>(q.shape[1]);
     out.value_width = static_cast<double>(out.heads * shape.value_dim);
     return out;
@@ -48,8 +60,8 @@ Outputs Attention::outputs(const Specs& in) const {
 
 Work Attention::work(const Specs& in, const Specs&) const {
     const Sizes s = sizes(shape, in[0], in[1]);
-    const Flops flops{2.0 * s.pairs * (s.score_width + s.value_width)};
-    return {.model = flops, .matrix = flops};
+    const double width = 2.0 * (s.score_width + s.value_width);
+    return {.model = Flops{s.pairs * width}, .matrix = Flops{s.computed * width}};
 }
 
 void Attention::backward(Tape& tape, const OpNode& node) const {
@@ -85,7 +97,7 @@ Work AttentionGrad::work(const Specs& in, const Specs&) const {
     const Sizes s = sizes(shape, in[0], in[1]);
     // The mathematics has four products (dv, dp, dq, dk); the kernel computes the scores again.
     return {.model = Flops{4.0 * s.pairs * (s.score_width + s.value_width)},
-            .matrix = Flops{2.0 * s.pairs * (3.0 * s.score_width + 2.0 * s.value_width)}};
+            .matrix = Flops{2.0 * s.computed * (3.0 * s.score_width + 2.0 * s.value_width)}};
 }
 
 }  // namespace headroom

@@ -18,6 +18,7 @@ struct AttentionShape {
     std::int64_t window = 0;  ///< 0: none
     double softcap = 0.0;
     bool alibi = false;
+    double scale = 0.0;  ///< on q * k; 0: 1 / sqrt(head_dim)
     bool operator==(const AttentionShape&) const = default;
     static constexpr auto fields() {
         return std::tuple{Field{"batch", &AttentionShape::batch},
@@ -26,13 +27,18 @@ struct AttentionShape {
                           Field{"causal", &AttentionShape::causal},
                           Field{"window", &AttentionShape::window},
                           Field{"softcap", &AttentionShape::softcap},
-                          Field{"alibi", &AttentionShape::alibi}};
+                          Field{"alibi", &AttentionShape::alibi},
+                          Field{"scale", &AttentionShape::scale}};
     }
 };
 
 /// Query-key pairs that one sequence's mask keeps, summed over its queries: q * k / 2 when causal
 /// (the field's convention), less beyond a window.
 double attended_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys);
+/// Pairs that a kernel which skips masked ones computes: as above, with the diagonal. A context
+/// rank's queries are the n-th block from the start and the n-th from the end of the keys, so
+/// every rank has as many.
+double computed_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys);
 
 /// Fused attention: (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias (buckets, H)] [, sinks
 /// (H)])

@@ -56,8 +56,10 @@ Outputs ScoresGrad::outputs(const Specs& in) const {
 }
 
 Work ScoresGrad::work(const Specs& in, const Specs&) const {
+    // The slope of a soft cap needs the scores again.
+    const double products = shape.softcap > 0.0 ? 3.0 : 2.0;
     return {.model = 2.0 * masked(shape, in[2].shape, shape.head_dim),
-            .matrix = 2.0 * square(in[2].shape, shape.head_dim)};
+            .matrix = products * square(in[2].shape, shape.head_dim)};
 }
 
 Outputs Softmax::outputs(const Specs& in) const {

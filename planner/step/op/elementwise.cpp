@@ -71,9 +71,12 @@ void Cast::backward(Tape& tape, const OpNode& node) const {
 
 Outputs SplitColumns::outputs(const Specs& in) const {
     Outputs out;
+    std::int64_t column = 0;
     for (const auto width : {a, b, c}) {
         if (width == 0) continue;
-        out.push({.shape = {in[0].shape[0], width}, .dtype = in[0].dtype, .alias = 0});
+        out.push(
+            {.shape = {in[0].shape[0], width}, .dtype = in[0].dtype, .alias = 0, .column = column});
+        column += width;
     }
     return out;
 }

@@ -32,14 +32,17 @@ struct Accumulate {
     Work work(const Specs& in, const Specs& out) const;
 };
 
-/// x -> (y, mask u8): y = x * keep / (1 - rate), from a counter-based generator.
+/// x -> (y, mask u8): y = x * keep / (1 - rate). What is kept depends on the step's seed, the
+/// micro-step, the layer, `site` and the element's index alone, so a second run keeps the same.
 struct Dropout {
     static constexpr std::string_view name = "dropout";
     double rate = 0.0;
     bool in_place = true;
+    std::int64_t site = 0;  ///< which dropout of its layer
     bool operator==(const Dropout&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"rate", &Dropout::rate}, Field{"in_place", &Dropout::in_place}};
+        return std::tuple{Field{"rate", &Dropout::rate}, Field{"in_place", &Dropout::in_place},
+                          Field{"site", &Dropout::site}};
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -99,7 +102,8 @@ struct JoinColumns {
     Work work(const Specs& in, const Specs& out) const;
 };
 
-/// y (N, C) = x * scale (C) f32; x is kept for the gradient of scale.
+/// (x (N, C), scale (C) f32 [, frozen bias (C)]) -> y = x * scale [+ bias]; x is kept for the
+/// gradient of scale.
 struct ScaleColumns {
     static constexpr std::string_view name = "scale_columns";
     bool operator==(const ScaleColumns&) const = default;

@@ -66,6 +66,15 @@ Work HeadLoss::work(const Specs& in, const Specs&) const {
             .moved = Bytes{static_cast<std::int64_t>(moved)}};
 }
 void HeadLoss::backward(Tape& tape, const OpNode& node) const {
+    const TensorId weight = tape.in(node, 1);
+    HeadLoss op = *this;
+    op.weight_gradient = tape.trains(weight);
+    if (op.weight_gradient) {
+        op.accumulation = tape.accumulation(weight);
+        tape.rewrite(op, std::array{weight});
+    } else {
+        tape.rewrite(op, {});
+    }
     if (input_gradient) tape.give(tape.in(node, 0), tape.out(node, 1));
 }
 

@@ -44,7 +44,7 @@ struct CrossEntropyGrad {
 };
 
 /// Head, cross-entropy and both gradients of the head, a chunk of tokens at a time:
-/// (x (N, C), W (V, C), targets (N) [, dW]) -> (loss (N) f32, dx (N, C), logits chunk [, dW]).
+/// (x (N, C), W (V, C), targets (N)) -> (loss (N) f32, dx (N, C), logits chunk [, dW]).
 /// The gradient with respect to x is complete when the op ends, so nothing of size V is kept.
 struct HeadLoss {
     static constexpr std::string_view name = "head_loss";
@@ -52,7 +52,7 @@ struct HeadLoss {
     double scale = 1.0;
     double softcap = 0.0;
     bool input_gradient = true;
-    bool weight_gradient = true;
+    bool weight_gradient = false;  ///< the tape sets it where W is trained
     std::int64_t shards = 1;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const HeadLoss&) const = default;

@@ -61,6 +61,7 @@ void Norm::backward(Tape& tape, const OpNode& node) const {
                   .in_place = dsum.valid() || tape.exclusive(dy),
                   .parameters = tape.trains(gamma),
                   .branch_scale = branch_scale,
+                  .gain_offset = gain_offset,
                   .group = group};
     std::vector<TensorId> in{dy, x, gamma};
     for (std::size_t i = first + 1; i < node.out_count; ++i) in.push_back(tape.out(node, i));

@@ -9,10 +9,11 @@
 
 namespace headroom {
 
-/// y (N, C) = norm(x) * gamma [+ beta]. With `residual`, inputs (x, r, gamma [, beta]) and outputs
-/// (sum = branch_scale * x + r, y, stats ...); without, inputs (x, gamma [, beta]) and outputs
-/// (y, stats ...). stats: rstd (N) and, for layer norm, mean (N), both f32, kept for backward.
-/// With `group` > 0 every run of `group` columns is normalised on its own (q and k heads).
+/// y (N, C) = norm(x) * (gain_offset + gamma) [+ beta]. With `residual`, inputs (x, r, gamma [,
+/// beta]) and outputs (sum = branch_scale * x + r, y, stats ...); without, inputs (x, gamma [,
+/// beta]) and outputs (y, stats ...). stats: rstd (N) and, for layer norm, mean (N), both f32, kept
+/// for backward. With `group` > 0 every run of `group` columns is normalised on its own (q and k
+/// heads).
 struct Norm {
     static constexpr std::string_view name = "norm";
     NormKind kind = NormKind::rms;
@@ -20,6 +21,7 @@ struct Norm {
     bool residual = false;
     double branch_scale = 1.0;
     bool bias = false;
+    double gain_offset = 0.0;  ///< 1 where the file stores gamma - 1 (gemma)
     std::int64_t group = 0;
     /// Ranks that a row is spread over (one norm over all heads): its sum of squares, 4 bytes a
     /// row, crosses the tensor group inside the op.
@@ -29,8 +31,8 @@ struct Norm {
         return std::tuple{
             Field{"kind", &Norm::kind},         Field{"eps", &Norm::eps},
             Field{"residual", &Norm::residual}, Field{"branch_scale", &Norm::branch_scale},
-            Field{"bias", &Norm::bias},         Field{"group", &Norm::group},
-            Field{"shards", &Norm::shards}};
+            Field{"bias", &Norm::bias},         Field{"gain_offset", &Norm::gain_offset},
+            Field{"group", &Norm::group},       Field{"shards", &Norm::shards}};
     }
 
     Outputs outputs(const Specs& in) const;
@@ -49,6 +51,7 @@ struct NormGrad {
     bool in_place = true;
     bool parameters = true;  ///< false: gamma is frozen
     double branch_scale = 1.0;
+    double gain_offset = 0.0;
     std::int64_t group = 0;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const NormGrad&) const = default;
@@ -59,6 +62,7 @@ struct NormGrad {
                           Field{"in_place", &NormGrad::in_place},
                           Field{"parameters", &NormGrad::parameters},
                           Field{"branch_scale", &NormGrad::branch_scale},
+                          Field{"gain_offset", &NormGrad::gain_offset},
                           Field{"group", &NormGrad::group},
                           Field{"accumulation", &NormGrad::accumulation}};
     }

@@ -10,13 +10,18 @@
 
 namespace headroom {
 
-/// Sum of squares and the overflow flag of a gradient unit, added to (2) f32: (gradient, sums) ->
-/// sums. The sums cross the ranks that hold other parts of the model.
+/// Sum of squares of a gradient unit and whether it holds an infinity or NaN, added to (2) f32:
+/// (gradient, sums) -> sums. The first unit of a step overwrites. The sums cross the ranks that
+/// hold other parts of the model.
 struct GradNorm {
     static constexpr std::string_view name = "grad_norm";
     Place place = Place::device;  ///< where the gradient lies and the pass runs
+    Accumulation accumulation = Accumulation::add;
     bool operator==(const GradNorm&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"place", &GradNorm::place}}; }
+    static constexpr auto fields() {
+        return std::tuple{Field{"place", &GradNorm::place},
+                          Field{"accumulation", &GradNorm::accumulation}};
+    }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };

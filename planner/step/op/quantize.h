@@ -13,7 +13,8 @@ namespace headroom {
 inline constexpr std::int64_t kNf4Block = 64;
 inline constexpr std::int64_t kNf4SuperBlock = 256;
 
-/// (codes (out, in) nf4, scales [, super scales]) -> W (out, in) in `to`, into a temporary.
+/// (codes (out, in) nf4, scales [, super scales, offset (1)]) -> W (out, in) in `to`, into a
+/// temporary.
 struct Dequantize {
     static constexpr std::string_view name = "dequantize";
     DType to = DType::bf16;

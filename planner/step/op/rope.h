@@ -17,13 +17,32 @@ struct Rope {
     std::int64_t rotary = 0;  ///< first or last dims of a head that turn
     bool tail = false;        ///< the last `rotary` dims turn (latent attention)
     double theta = 10000.0;
+    RopeScalingKind scaling = RopeScalingKind::none;  ///< this and the next six as in RopeScaling
+    double factor = 1.0;
+    double low = 1.0;
+    double high = 4.0;
+    double attention = 1.0;
+    std::int64_t original = 0;
+    bool truncate = true;
+    bool interleaved = false;   ///< pairs (2i, 2i + 1) turn; else (i, i + rotary / 2)
     std::int64_t sequence = 0;  ///< tokens of one sequence on this rank
     bool inverse = false;
     bool operator==(const Rope&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"head_dim", &Rope::head_dim}, Field{"rotary", &Rope::rotary},
-                          Field{"tail", &Rope::tail},         Field{"theta", &Rope::theta},
-                          Field{"sequence", &Rope::sequence}, Field{"inverse", &Rope::inverse}};
+        return std::tuple{Field{"head_dim", &Rope::head_dim},
+                          Field{"rotary", &Rope::rotary},
+                          Field{"tail", &Rope::tail},
+                          Field{"theta", &Rope::theta},
+                          Field{"scaling", &Rope::scaling},
+                          Field{"factor", &Rope::factor},
+                          Field{"low", &Rope::low},
+                          Field{"high", &Rope::high},
+                          Field{"attention", &Rope::attention},
+                          Field{"original", &Rope::original},
+                          Field{"truncate", &Rope::truncate},
+                          Field{"interleaved", &Rope::interleaved},
+                          Field{"sequence", &Rope::sequence},
+                          Field{"inverse", &Rope::inverse}};
     }
 
     Outputs outputs(const Specs& in) const;

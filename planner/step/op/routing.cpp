@@ -20,7 +20,7 @@ Work TopK::work(const Specs& in, const Specs&) const {
 void TopK::backward(Tape& tape, const OpNode& node) const {
     const TensorId dweights = tape.gradient(tape.out(node, 1));
     if (!dweights.valid()) return;
-    const TopKGrad grad{.score = score, .aux = aux, .z = z};
+    const TopKGrad grad{.score = score, .normalize = normalize, .scale = scale, .aux = aux, .z = z};
     const std::array in{tape.out(node, 0), tape.out(node, 1), tape.out(node, 2), tape.out(node, 3),
                         dweights};
     tape.give(tape.in(node, 0), tape.emit(grad, in, tape.in(node, 0))[0]);

@@ -15,12 +15,18 @@ struct TopK {
     static constexpr std::string_view name = "top_k";
     std::int64_t k = 1;
     ScoreKind score = ScoreKind::softmax;
+    bool normalize = true;  ///< weights are divided by their sum
+    double scale = 1.0;     ///< then multiplied by it
     double aux = 0.0;
     double z = 0.0;
     bool operator==(const TopK&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"k", &TopK::k}, Field{"score", &TopK::score},
-                          Field{"aux", &TopK::aux}, Field{"z", &TopK::z}};
+        return std::tuple{Field{"k", &TopK::k},
+                          Field{"score", &TopK::score},
+                          Field{"normalize", &TopK::normalize},
+                          Field{"scale", &TopK::scale},
+                          Field{"aux", &TopK::aux},
+                          Field{"z", &TopK::z}};
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -31,11 +37,15 @@ struct TopK {
 struct TopKGrad {
     static constexpr std::string_view name = "top_k_grad";
     ScoreKind score = ScoreKind::softmax;
+    bool normalize = true;
+    double scale = 1.0;
     double aux = 0.0;
     double z = 0.0;
     bool operator==(const TopKGrad&) const = default;
     static constexpr auto fields() {
-        return std::tuple{Field{"score", &TopKGrad::score}, Field{"aux", &TopKGrad::aux},
+        return std::tuple{Field{"score", &TopKGrad::score},
+                          Field{"normalize", &TopKGrad::normalize},
+                          Field{"scale", &TopKGrad::scale}, Field{"aux", &TopKGrad::aux},
                           Field{"z", &TopKGrad::z}};
     }
     Outputs outputs(const Specs& in) const;

@@ -1,0 +1,199 @@
+#include <span>
+#include <string>
+
+#include "kernels/device/attention_backward.cuh"
+#include "kernels/device/attention_operands.cuh"
+#include "kernels/device/attention_rows.h"
+#include "kernels/device/bias_grad.cuh"
+
+namespace headroom {
+namespace {
+
+using namespace device;
+
+/// delta (N, H) = sum of out * dout over a head's columns: a warp a query and head.
+template <class T>
+__global__ void __launch_bounds__(kSimpleThreads)
+    delta_kernel(Rows<const T> out, Rows<const T> dout, Rows<float> delta, std::int64_t rows,
+                 int columns) {
+    const std::int64_t row = std::int64_t{blockIdx.x} * kSimpleWarps + warp_id();
+    if (row >= rows) return;
+    const std::int64_t head = blockIdx.y;
+    float sum = 0.0F;
+    for (int i = lane_id(); i < columns; i += 32) {
+        const std::int64_t column = head * columns + i;
+        sum = fmaf(to_float(*out.at(row, column)), to_float(*dout.at(row, column)), sum);
+    }
+    sum = warp_sum(sum);
+    if (lane_id() == 0) *delta.at(row, head) = sum;
+}
+
+inline constexpr int kSinkThreads = 256;
+
+/// A sink's share of a query's probabilities has no value: its gradient is -share * delta. A block
+/// a head.
+__global__ void __launch_bounds__(kSinkThreads)
+    sink_grad_kernel(const float* sinks, Rows<const float> lse, Rows<const float> delta,
+                     std::int64_t rows, Numbers dsinks, bool added) {
+    const int head = static_cast<int>(blockIdx.x);
+    float sum = 0.0F;
+    for (std::int64_t row = threadIdx.x; row < rows; row += kSinkThreads) {
+        sum -= expf(sinks[head] - *lse.at(row, head)) * *delta.at(row, head);
+    }
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) dsinks.give(0, head, sum, added);
+}
+
+/// An AttentionGrad on the device.
+struct Backward {
+    const AttentionGrad& op;
+    const Launch& launch;
+    AttentionSizes sizes;
+    ScoreRule rule{};
+    Slices space;
+
+    [[nodiscard]] std::int64_t rows() const { return launch.in[0].rows(); }
+    [[nodiscard]] bool added() const { return adds(op.accumulation, launch); }
+};
+
+template <class T>
+void run_delta(const Backward& b) {
+    launch_kernel(delta_kernel<T>, warp_grid(b.rows(), b.sizes.heads, 1), {kSimpleThreads}, 0,
+                  b.launch.stream, rows_of<const T>(b.launch.in[3]),
+                  rows_of<const T>(b.launch.in[5]), rows_of<float>(b.launch.out[3]), b.rows(),
+                  b.sizes.value_dim);
+}
+
+template <class Tile>
+void launch_tile(Backward& b) {
+    using T = typename Tile::T;
+    const Launch& launch = b.launch;
+    const AttentionSizes& sizes = b.sizes;
+    const std::int64_t tiles = divide_up(sizes.queries, Tile::kQueries);
+    const std::int64_t counters = 1 + std::int64_t{sizes.sequences} * sizes.heads * tiles;
+    auto* const ticket = b.space.template take<unsigned>(counters);
+    fill_bytes(launch.stream, ticket, 0, static_cast<std::size_t>(counters) * sizeof(unsigned));
+    const BackwardOperands<T> a{.q = rows_of<const T>(launch.in[0]),
+                                .k = rows_of<const T>(launch.in[1]),
+                                .v = rows_of<const T>(launch.in[2]),
+                                .dout = rows_of<const T>(launch.in[5]),
+                                .lse = rows_of<const float>(launch.in[4]),
+                                .delta = rows_of<const float>(launch.out[3]),
+                                .sums = rows_of<float>(launch.out[4]),
+                                .dq = rows_of<T>(launch.out[0]),
+                                .dk = rows_of<T>(launch.out[1]),
+                                .dv = rows_of<T>(launch.out[2]),
+                                .ticket = ticket,
+                                .turns = ticket + 1,
+                                .head_dim = sizes.head_dim,
+                                .value_dim = sizes.value_dim,
+                                .sequences = sizes.sequences,
+                                .heads = sizes.heads,
+                                .group = sizes.group,
+                                .rule = b.rule};
+    const std::int64_t blocks =
+        divide_up(sizes.keys, Tile::kKeys) * sizes.sequences * (sizes.heads / sizes.group);
+    launch_kernel(attention_grad_kernel<Tile>, {static_cast<unsigned>(blocks)}, {Tile::kThreads},
+                  Tile::kSharedBytes, launch.stream, a);
+}
+
+/// The narrowest tile that holds the heads.
+template <class T>
+void launch_tiles(Backward& b) {
+    const auto holds = [&](int head, int value) {
+        return b.sizes.head_dim <= head && b.sizes.value_dim <= value;
+    };
+    if (holds(64, 64)) return launch_tile<BackwardTile<T, 64, 64, 32, WarpGrid{4, 2, 1, 1}>>(b);
+    if (holds(80, 80)) return launch_tile<BackwardTile<T, 80, 80, 64, WarpGrid{8, 1, 1, 4}>>(b);
+    if (holds(96, 96)) return launch_tile<BackwardTile<T, 96, 96, 64, WarpGrid{8, 1, 1, 4}>>(b);
+    if (holds(128, 128)) {
+        return launch_tile<BackwardTile<T, 128, 128, 64, WarpGrid{8, 1, 1, 2}>>(b);
+    }
+    if (holds(192, 128)) {
+        return launch_tile<BackwardTile<T, 192, 128, 64, WarpGrid{8, 1, 2, 2}>>(b);
+    }
+    launch_tile<BackwardTile<T, 256, 256, 32, WarpGrid{8, 1, 2, 1}>>(b);
+}
+
+template <class T>
+SimpleOperands<T> backward_operands(const Backward& b) {
+    const Launch& launch = b.launch;
+    auto a = simple_operands<T>(launch, b.sizes, b.rule);
+    a.lse = rows_of<float>(launch.in[4]);
+    a.dout = rows_of<const T>(launch.in[5]);
+    a.delta = rows_of<const float>(launch.out[3]);
+    a.dq = rows_of<T>(launch.out[0]);
+    a.dk = rows_of<T>(launch.out[1]);
+    a.dv = rows_of<T>(launch.out[2]);
+    return a;
+}
+
+template <class T>
+void run_simple(const Backward& b) {
+    const AttentionSizes& sizes = b.sizes;
+    const auto a = backward_operands<T>(b);
+    launch_kernel(simple_query_grad_kernel<T>,
+                  warp_grid(sizes.queries, sizes.heads, sizes.sequences), {kSimpleThreads}, 0,
+                  b.launch.stream, a);
+    launch_kernel(simple_key_grad_kernel<T>,
+                  warp_grid(sizes.keys, sizes.heads / sizes.group, sizes.sequences),
+                  {kSimpleThreads}, 0, b.launch.stream, a);
+}
+
+/// The gradient of one pair's score, made again.
+template <class T>
+struct RecomputedGradient {
+    SimpleOperands<T> operands;
+    __device__ __forceinline__ float operator()(std::int64_t row, int head, int query,
+                                                int key) const {
+        const auto sequence = static_cast<int>(row / operands.rule.queries);
+        return pair_gradient(operands, sequence, head, query, key).of_score;
+    }
+};
+
+/// (q, k, v, out, lse, dout [, bias][, sinks])
+/// -> (dq, dk, dv, delta (N, H), dq sums (N, H*D) [, dbias][, dsinks])
+void attention_grad_cuda(const AttentionGrad& op, const Launch& launch) {
+    const AttentionInputs inputs(launch.in.subspan(6), op.relative_bias, op.sinks);
+    Backward b{op, launch, AttentionSizes(op.shape, launch), {}, Slices(launch)};
+    const auto [head_rows, sinks] =
+        prepare_parameters(launch, b.space, op.shape, b.sizes.heads, inputs.bias, inputs.sinks);
+    b.rule = score_rule(op.shape, b.sizes.queries, b.sizes.keys, head_rows);
+    const float* const sink_values = sinks;
+    device::with_float(launch.in[0].dtype, [&](auto zero) {
+        using T = decltype(zero);
+        run_delta<T>(b);
+        bool tiled = false;
+        if constexpr (!std::is_same_v<T, float>) {
+            tiled = copies_in_chunks(
+                op.shape, {&launch.in[0], &launch.in[1], &launch.in[2], &launch.in[5],
+                           &launch.out[0], &launch.out[1], &launch.out[2], &launch.out[4]});
+            if (tiled) launch_tiles<T>(b);
+        }
+        if (!tiled) run_simple<T>(b);
+        for (const auto& gradient : launch.out.subspan(5)) {
+            if (gradient.shape.rank() == 2) {
+                bias_gradient(launch, b.space, op.shape, b.rule, b.rows(), b.sizes.heads, gradient,
+                              b.added(), RecomputedGradient<T>{backward_operands<T>(b)});
+                continue;
+            }
+            launch_kernel(sink_grad_kernel, {static_cast<unsigned>(b.sizes.heads)}, {kSinkThreads},
+                          0, launch.stream, sink_values, rows_of<const float>(launch.in[4]),
+                          rows_of<const float>(launch.out[3]), b.rows(), numbers_of(&gradient),
+                          b.added());
+        }
+    });
+}
+
+std::string refuse_attention_grad(const Op& op, const Launch& launch) {
+    const auto& grad = std::get<AttentionGrad>(op);
+    return refuse_scores(op, grad.shape, launch, grad.relative_bias ? &launch.in[6] : nullptr);
+}
+
+}  // namespace
+
+void add_attention_grad_cuda_rows(KernelTable& table) {
+    set_row<attention_grad_cuda>(table, refuse_attention_grad);
+}
+
+}  // namespace headroom

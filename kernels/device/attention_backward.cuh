@@ -1,0 +1,347 @@
+#pragma once
+
+// Gradients of fused attention on tensor cores: one pass with five products. A block takes kKeys
+// keys of one key head and walks over the queries, of all heads of the group, that see them; it
+// keeps dk and dv in registers. Scores are computed keys by queries, so that a warp's results are
+// the left factors of dv and dk as they are. dq is a sum over blocks: they add to it one after the
+// other, in the order of their keys (turns.cuh), and the last one scales and rounds it.
+
+#include "kernels/device/attention_backward_tile.cuh"
+#include "kernels/device/rows.cuh"
+#include "kernels/device/turns.cuh"
+
+namespace headroom::device {
+
+template <class T>
+struct BackwardOperands {
+    Rows<const T> q{};
+    Rows<const T> k{};
+    Rows<const T> v{};
+    Rows<const T> dout{};
+    Rows<const float> lse{};
+    Rows<const float> delta{};
+    Rows<float> sums{};  ///< of dq, before the last block's share
+    Rows<T> dq{};
+    Rows<T> dk{};
+    Rows<T> dv{};
+    unsigned* ticket = nullptr;  ///< 0 at the start
+    unsigned* turns = nullptr;   ///< (sequences, H, query tiles), 0 at the start
+    int head_dim = 0;
+    int value_dim = 0;
+    int sequences = 1;
+    int heads = 1;
+    int group = 1;  ///< query heads of a key head
+    ScoreRule rule{};
+};
+
+/// Blocks of keys that a tile of queries sees: first to last.
+struct KeyBlocks {
+    int first;
+    int last;
+};
+template <class Tile>
+__device__ __forceinline__ KeyBlocks key_blocks(const ScoreRule& rule, int query_tile) {
+    const int first_query = query_tile * Tile::kQueries;
+    const int end = first_query + Tile::kQueries;
+    const int last_query = (end < rule.queries ? end : rule.queries) - 1;
+    const int last = (rule.end_key(rule.position(last_query)) - 1) / Tile::kKeys;
+    const int first = rule.first_key(rule.position(first_query)) / Tile::kKeys;
+    return {first < last ? first : last, last};  // one at least: somebody has to write dq
+}
+
+/// The first of 0 <= i < count that satisfies a condition which stays true; count: none.
+template <class Condition>
+__device__ __forceinline__ int first_where(int count, const Condition& condition) {
+    int begin = 0;
+    while (begin < count) {
+        const int middle = (begin + count) / 2;
+        if (condition(middle)) {
+            count = middle;
+        } else {
+            begin = middle + 1;
+        }
+    }
+    return begin;
+}
+
+/// Which queries a block has in work: a head, a tile of its queries, and half of the buffers.
+struct QueryStep {
+    int head;
+    int tile;
+    int stage;
+};
+
+/// Starts the copies of a step's queries.
+template <class Tile, class T>
+__device__ __forceinline__ void load_step(AsyncCopies& copies, const BackwardOperands<T>& a,
+                                          std::int64_t sequence_row, const QueryStep& step) {
+    const BackwardShared<Tile> shared;
+    const int first = step.tile * Tile::kQueries;
+    const int rows = a.rule.queries - first;
+    const std::int64_t row = sequence_row + first;
+    load_tile<Tile::kThreads, Tile::kQueries, Tile::kHead>(
+        copies, shared.q(step.stage),
+        HeadRows<const T>{a.q.at(row, std::int64_t{step.head} * a.head_dim), a.q.stride, rows,
+                          a.head_dim});
+    load_tile<Tile::kThreads, Tile::kQueries, Tile::kValue>(
+        copies, shared.dout(step.stage),
+        HeadRows<const T>{a.dout.at(row, std::int64_t{step.head} * a.value_dim), a.dout.stride,
+                          rows, a.value_dim});
+    const int i = static_cast<int>(threadIdx.x);
+    if (i < Tile::kQueries) {
+        const bool there = i < rows;
+        copies.copy4(SharedAddress(shared.lse(step.stage) + i), a.lse.at(row + i, step.head),
+                     there);
+        copies.copy4(SharedAddress(shared.delta(step.stage) + i), a.delta.at(row + i, step.head),
+                     there);
+    }
+    copies.commit();
+}
+
+/// A block's share of a tile of dq is added to what the blocks before it added; the last one
+/// finishes the tile.
+template <class Tile, class T>
+__device__ __forceinline__ void add_to_dq(const BackwardOperands<T>& a, std::int64_t sequence_row,
+                                          const QueryStep& step, bool first, bool last) {
+    const BackwardShared<Tile> shared;
+    constexpr int kColumnTiles = Tile::kSumColumns / 8;
+    const int warp_row = warp_id() % Tile::kQueryWarps * 16 * Tile::kSumRowTiles;
+    const int warp_column = warp_id() / Tile::kQueryWarps * Tile::kSumColumns;
+    float share[Tile::kSumRowTiles][kColumnTiles][4];
+    clear(share);
+    multiply<T, Tile::kKeys / 16>(share,
+                                  ColumnsOfA<T, Tile::kScorePitch>(shared.dscores() + warp_row),
+                                  RowsOfB<T, Tile::kHeadPitch>(shared.k() + warp_column));
+#pragma unroll
+    for (int i = 0; i < 2 * Tile::kSumRowTiles; ++i) {
+        const int query = step.tile * Tile::kQueries + warp_row + 8 * i + lane_id() / 4;
+        if (query >= a.rule.queries) continue;
+        const std::int64_t row = sequence_row + query;
+        const std::int64_t head_column = std::int64_t{step.head} * a.head_dim;
+#pragma unroll
+        for (int n = 0; n < kColumnTiles; ++n) {
+            const int column = warp_column + 8 * n + lane_id() % 4 * 2;
+            if (column >= a.head_dim) continue;
+            Pair sum{share[i / 2][n][i % 2 * 2], share[i / 2][n][i % 2 * 2 + 1]};
+            float* const at = a.sums.at(row, head_column + column);
+            if (!first) {
+                const Pair before = read_past_l1(at);
+                sum = {before.x + sum.x, before.y + sum.y};
+            }
+            if (last) {
+                *reinterpret_cast<std::uint32_t*>(a.dq.at(row, head_column + column)) =
+                    pack<T>(sum.x * a.rule.scale, sum.y * a.rule.scale);
+            } else {
+                write(at, sum);
+            }
+        }
+    }
+}
+
+/// The keys of a block.
+struct KeyPlace {
+    int sequence;
+    int head;
+    int block;         ///< of the sequence's
+    int first;         ///< key
+    int left;          ///< keys from there on
+    std::int64_t row;  ///< of the first key, among all sequences'
+};
+
+/// Blocks take tickets when they start, so that whoever waits for another does so for one that
+/// runs: keys that more queries see first, and before every block those that it waits for.
+template <class Tile, class T>
+__device__ __forceinline__ KeyPlace take_keys(const BackwardOperands<T>& a) {
+    __shared__ SharedArray<unsigned, 1> ticket;
+    if (threadIdx.x == 0) ticket[0] = atomicAdd(a.ticket, 1U);
+    __syncthreads();
+    const int work = static_cast<int>(ticket[0]);
+    const int heads = a.heads / a.group;
+    KeyPlace place{};
+    place.head = work % heads;
+    place.sequence = work / heads % a.sequences;
+    place.block = work / heads / a.sequences;
+    place.first = place.block * Tile::kKeys;
+    place.left = a.rule.keys - place.first;
+    place.row = std::int64_t{place.sequence} * a.rule.keys + place.first;
+    return place;
+}
+
+template <class T, class U>
+__device__ __forceinline__ HeadRows<U> key_rows(const Rows<T>& matrix, const KeyPlace& place,
+                                                int width) {
+    return {matrix.at(place.row, std::int64_t{place.head} * width), matrix.stride, place.left,
+            width};
+}
+
+/// The tiles of queries that see some of a block's keys, last to first, head by head.
+struct QueryWalk {
+    int first_tile;
+    int end_tile;
+    int end_head;
+    QueryStep next;
+
+    template <class Tile>
+    __device__ __forceinline__ static QueryWalk of(const ScoreRule& rule, const KeyPlace& place,
+                                                   int group) {
+        const int tiles = (rule.queries + Tile::kQueries - 1) / Tile::kQueries;
+        QueryWalk walk{};
+        walk.first_tile = first_where(
+            tiles, [&](int tile) { return key_blocks<Tile>(rule, tile).last >= place.block; });
+        walk.end_tile = first_where(
+            tiles, [&](int tile) { return key_blocks<Tile>(rule, tile).first > place.block; });
+        walk.end_head = (place.head + 1) * group;
+        const bool some = walk.first_tile < walk.end_tile;
+        walk.next = {some ? place.head * group : walk.end_head, walk.end_tile - 1, 0};
+        return walk;
+    }
+    __device__ __forceinline__ bool more() const { return next.head < end_head; }
+    __device__ __forceinline__ void advance() {
+        next.stage ^= 1;
+        if (--next.tile >= first_tile) return;
+        next.tile = end_tile - 1;
+        ++next.head;
+    }
+};
+
+/// Sums that a warp keeps in registers.
+template <class Tile>
+struct KeySums {
+    float dk[Tile::kRowTiles][Tile::kHeadTiles][4];
+    float dv[Tile::kRowTiles][Tile::kValueTiles][4];
+};
+
+/// Scores of a step, their probabilities and their gradients. What only this warp's keys need is
+/// added to its sums; what others need goes to shared memory.
+template <class Tile, class T>
+__device__ __forceinline__ void take_step(const BackwardOperands<T>& a, const KeyPlace& place,
+                                          const QueryStep& step, KeySums<Tile>& sums) {
+    const BackwardShared<Tile> shared;
+    const WarpShare<Tile> share;
+    const T* const q = shared.q(step.stage);
+    const T* const dout = shared.dout(step.stage);
+    float s[Tile::kRowTiles][Tile::kScoreTiles][4];
+    clear(s);
+    multiply<T, Tile::kHead / 16>(
+        s, RowsOfA<T, Tile::kHeadPitch>(shared.k() + share.key * Tile::kHeadPitch),
+        ColumnsOfB<T, Tile::kHeadPitch>(q + share.query * Tile::kHeadPitch));
+    const int first_query = step.tile * Tile::kQueries;
+    const int low = a.rule.position(first_query);
+    const int high = a.rule.position(first_query + Tile::kQueries - 1);
+    const bool whole = a.rule.plain() && place.first >= a.rule.first_key(high) &&
+                       place.first + Tile::kKeys <= a.rule.end_key(low);
+    const int lane_query = share.query + lane_id() % 4 * 2;
+    FragmentsOfA<Tile::kRowTiles, Tile::kScoreTiles / 2> packed;
+    take_probabilities<Tile>(s, packed, a.rule, shared.lse(step.stage) + lane_query,
+                             place.first + share.key + lane_id() / 4, first_query + lane_query,
+                             whole);
+    if constexpr (Tile::kColumnWarps == 1) {
+        multiply<T, Tile::kQueries / 16>(sums.dv, packed, RowsOfB<T, Tile::kValuePitch>(dout));
+    } else {
+        put_packed<Tile::kScorePitch>(shared.probabilities() + share.score(), packed);
+    }
+    float dp[Tile::kRowTiles][Tile::kScoreTiles][4];
+    clear(dp);
+    multiply<T, Tile::kValue / 16>(
+        dp, RowsOfA<T, Tile::kValuePitch>(shared.v() + share.key * Tile::kValuePitch),
+        ColumnsOfB<T, Tile::kValuePitch>(dout + share.query * Tile::kValuePitch));
+    take_gradients<Tile>(s, dp, shared.delta(step.stage) + lane_query);
+    pack_fragments<T>(packed, s);
+    put_packed<Tile::kScorePitch>(shared.dscores() + share.score(), packed);
+    if constexpr (Tile::kColumnWarps == 1) {
+        multiply<T, Tile::kQueries / 16>(sums.dk, packed, RowsOfB<T, Tile::kHeadPitch>(q));
+    }
+}
+
+/// The same sums where warps share keys: each has all queries of some columns.
+template <class Tile>
+__device__ __forceinline__ void take_shared_step(int stage, KeySums<Tile>& sums) {
+    using T = typename Tile::T;
+    const BackwardShared<Tile> shared;
+    const WarpShare<Tile> share;
+    const int rows = share.key * Tile::kScorePitch;
+    multiply<T, Tile::kQueries / 16>(
+        sums.dv, RowsOfA<T, Tile::kScorePitch>(shared.probabilities() + rows),
+        RowsOfB<T, Tile::kValuePitch>(shared.dout(stage) + share.value_column()));
+    multiply<T, Tile::kQueries / 16>(
+        sums.dk, RowsOfA<T, Tile::kScorePitch>(shared.dscores() + rows),
+        RowsOfB<T, Tile::kHeadPitch>(shared.q(stage) + share.head_column()));
+}
+
+/// dk and dv leave through the tiles of k and v.
+template <class Tile, class T>
+__device__ __forceinline__ void store_keys(const BackwardOperands<T>& a, const KeyPlace& place,
+                                           const KeySums<Tile>& sums) {
+    const BackwardShared<Tile> shared;
+    const WarpShare<Tile> share;
+    put_fragments<Tile::kHeadPitch>(shared.k() + share.key * Tile::kHeadPitch + share.head_column(),
+                                    sums.dk, a.rule.scale);
+    put_fragments<Tile::kValuePitch>(
+        shared.v() + share.key * Tile::kValuePitch + share.value_column(), sums.dv, 1.0F);
+    __syncthreads();
+    const int thread = static_cast<int>(threadIdx.x);
+    store_tile<Tile::kThreads, Tile::kKeys, Tile::kHead, Tile::kHeadPitch>(
+        shared.k(), key_rows<T, T>(a.dk, place, a.head_dim), thread);
+    store_tile<Tile::kThreads, Tile::kKeys, Tile::kValue, Tile::kValuePitch>(
+        shared.v(), key_rows<T, T>(a.dv, place, a.value_dim), thread);
+}
+
+/// Grid: blocks of keys times key heads times sequences.
+template <class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+    attention_grad_kernel(BackwardOperands<typename Tile::T> a) {
+    using T = typename Tile::T;
+    const BackwardShared<Tile> shared;
+    const KeyPlace place = take_keys<Tile>(a);
+    const std::int64_t query_row = std::int64_t{place.sequence} * a.rule.queries;
+    const int query_tiles = (a.rule.queries + Tile::kQueries - 1) / Tile::kQueries;
+    AsyncCopies copies;
+    load_tile<Tile::kThreads, Tile::kKeys, Tile::kHead>(
+        copies, shared.k(), key_rows<const T, const T>(a.k, place, a.head_dim));
+    load_tile<Tile::kThreads, Tile::kKeys, Tile::kValue>(
+        copies, shared.v(), key_rows<const T, const T>(a.v, place, a.value_dim));
+    copies.commit();
+    QueryWalk walk = QueryWalk::of<Tile>(a.rule, place, a.group);
+    const auto load_next = [&] {
+        if (!walk.more()) return;
+        load_step<Tile>(copies, a, query_row, walk.next);
+        walk.advance();
+    };
+
+    KeySums<Tile> sums;
+    clear(sums.dk);
+    clear(sums.dv);
+    unsigned* taken = nullptr;  // the counter whose turn the block has not passed on
+    unsigned turn = 0;
+    int head = -1;
+    QueryStep step = walk.next;
+    load_next();
+    while (step.head < walk.end_head) {
+        copies.template wait<0>();
+        __syncthreads();
+        if (taken != nullptr && threadIdx.x == 0) pass_turn(taken, turn + 1);
+        if (!a.rule.plain() && step.head != head) {
+            head = step.head;
+            a.rule.copy_head_row(shared.head_row(), head);
+            __syncthreads();
+        }
+        const QueryStep following = walk.next;
+        load_next();
+        take_step<Tile>(a, place, step, sums);
+        const KeyBlocks sharing = key_blocks<Tile>(a.rule, step.tile);
+        taken = a.turns + (std::int64_t{place.sequence} * a.heads + step.head) * query_tiles +
+                step.tile;
+        turn = static_cast<unsigned>(place.block - sharing.first);
+        if (threadIdx.x == 0) await_turn(taken, turn);
+        __syncthreads();
+        if constexpr (Tile::kColumnWarps > 1) take_shared_step<Tile>(step.stage, sums);
+        add_to_dq<Tile>(a, query_row, step, turn == 0, place.block == sharing.last);
+        step = following;
+    }
+    copies.template wait<0>();
+    __syncthreads();
+    if (taken != nullptr && threadIdx.x == 0) pass_turn(taken, turn + 1);
+    store_keys<Tile>(a, place, sums);
+}
+
+}  // namespace headroom::device

@@ -1,0 +1,80 @@
+#pragma once
+
+// What the host code of the attention kernels shares.
+
+#include <initializer_list>
+#include <span>
+#include <string>
+
+#include "kernels/device/attention_simple.cuh"
+#include "kernels/device/attention_space.cuh"
+#include "kernels/device/refuse.h"
+
+namespace headroom::device {
+
+/// Extents of an attention over (q, k, v, ...).
+struct AttentionSizes {
+    int head_dim = 0;
+    int value_dim = 0;
+    int sequences = 1;
+    int queries = 0;  ///< of a sequence
+    int keys = 0;     ///< of a sequence
+    int heads = 1;
+    int group = 1;  ///< query heads of a key head
+
+    AttentionSizes(const AttentionShape& shape, const Launch& launch)
+        : head_dim(static_cast<int>(shape.head_dim)),
+          value_dim(static_cast<int>(shape.value_dim)),
+          sequences(static_cast<int>(shape.batch)),
+          queries(static_cast<int>(launch.in[0].shape[0] / shape.batch)),
+          keys(static_cast<int>(launch.in[1].shape[0] / shape.batch)),
+          heads(static_cast<int>(launch.in[0].shape[1] / shape.head_dim)),
+          group(static_cast<int>(launch.in[0].shape[1] / launch.in[1].shape[1])) {}
+};
+
+/// The parameters among an attention's inputs; null: none.
+struct AttentionInputs {
+    const TensorView* bias = nullptr;
+    const TensorView* sinks = nullptr;
+
+    AttentionInputs(std::span<const TensorView> in, bool relative_bias, bool has_sinks) {
+        if (relative_bias) bias = &in.front();
+        if (has_sinks) sinks = &in[relative_bias ? 1 : 0];
+    }
+};
+
+template <class T>
+SimpleOperands<T> simple_operands(const Launch& launch, const AttentionSizes& sizes,
+                                  const ScoreRule& rule) {
+    return {.q = rows_of<const T>(launch.in[0]),
+            .k = rows_of<const T>(launch.in[1]),
+            .v = rows_of<const T>(launch.in[2]),
+            .head_dim = sizes.head_dim,
+            .value_dim = sizes.value_dim,
+            .group = sizes.group,
+            .rule = rule};
+}
+
+/// Whether every head's rows of 16-bit elements can be copied 16 bytes at a time.
+inline bool copies_in_chunks(const AttentionShape& shape,
+                             std::initializer_list<const TensorView*> views) {
+    return shape.head_dim % 8 == 0 && shape.value_dim % 8 == 0 && rows_aligned(8, views);
+}
+
+/// Why no kernel takes the shape; empty: one does.
+inline std::string refuse_scores(const Op& op, const AttentionShape& shape, const Launch& launch,
+                                 const TensorView* bias) {
+    if (auto wide = refuse_f64(op, launch); !wide.empty()) return wide;
+    const std::int64_t widest = larger(shape.head_dim, shape.value_dim);
+    if (widest > kSimpleColumns) {
+        return "attention heads of " + std::to_string(widest) +
+               " columns; the CUDA kernels take up to " + std::to_string(kSimpleColumns);
+    }
+    constexpr std::int64_t kMostKeys = 1 << 29;
+    if (launch.in[1].shape[0] / shape.batch > kMostKeys) {
+        return "sequences beyond 2^29 keys in a CUDA attention";
+    }
+    return bias == nullptr ? std::string{} : refuse_buckets(*bias);
+}
+
+}  // namespace headroom::device

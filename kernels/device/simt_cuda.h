@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/device/cuda_check.h"
+
+namespace headroom {
+
+/// Blocks of a grid or threads of a block.
+struct Extent3 {
+    unsigned x = 1;
+    unsigned y = 1;
+    unsigned z = 1;
+};
+
+namespace simt {
+
+inline constexpr int kWarp = 32;
+inline constexpr unsigned kAllLanes = 0xFFFFFFFFU;
+
+}  // namespace simt
+
+/// N values in shared memory.
+template <class T, int N>
+struct SharedArray {
+    T value[N];
+    __device__ __forceinline__ T& operator[](int i) { return value[i]; }
+    __device__ __forceinline__ const T& operator[](int i) const { return value[i]; }
+    __device__ __forceinline__ T* data() { return value; }
+};
+
+/// The dynamic shared memory of the launch.
+template <class T>
+__device__ __forceinline__ T* shared_memory() {
+    extern __shared__ __align__(128) unsigned char headroom_shared[];
+    return reinterpret_cast<T*>(headroom_shared);
+}
+
+/// Puts a kernel on the stream; throws CudaError when the launch itself is refused.
+template <class... Parameters, class... Arguments>
+void launch_kernel(void (*kernel)(Parameters...), Extent3 grid, Extent3 block,
+                   std::size_t shared_bytes, void* stream, Arguments&&... arguments) {
+    constexpr std::size_t kUnasked = 48 * 1024;
+    if (shared_bytes > kUnasked) {
+        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(shared_bytes)));
+    }
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(grid.x, grid.y, grid.z);
+    config.blockDim = dim3(block.x, block.y, block.z);
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = static_cast<cudaStream_t>(stream);
+    check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...));
+    check(cudaGetLastError());
+}
+
+/// Sets bytes on the stream.
+inline void fill_bytes(void* stream, void* to, std::uint8_t value, std::size_t bytes) {
+    if (bytes == 0) return;
+    check(cudaMemsetAsync(to, value, bytes, static_cast<cudaStream_t>(stream)));
+}
+
+/// Copies bytes on the stream, between any two places.
+inline void copy_bytes(void* stream, void* to, const void* from, std::size_t bytes) {
+    if (bytes == 0) return;
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, static_cast<cudaStream_t>(stream)));
+}
+
+namespace simt {
+
+inline int attribute(cudaDeviceAttr which) {
+    int device = 0;
+    int value = 0;
+    check(cudaGetDevice(&device));
+    check(cudaDeviceGetAttribute(&value, which, device));
+    return value;
+}
+
+}  // namespace simt
+
+/// Streaming multiprocessors of the current device.
+inline int processors() { return simt::attribute(cudaDevAttrMultiProcessorCount); }
+/// Bytes of dynamic shared memory that a block may ask for.
+inline std::size_t shared_bytes_limit() {
+    return static_cast<std::size_t>(simt::attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+}
+
+}  // namespace headroom

@@ -1,0 +1,163 @@
+#include "kernels/cuda_table.h"
+#include "kernels/device/any_vector.cuh"
+#include "kernels/device/refuse.h"
+#include "kernels/device/stable_sort.cuh"
+#include "planner/step/op/embedding.h"
+
+// Tokens are sorted by id; those of one id are then a run, in token order. Blocks take chunks of
+// the sorted tokens: a run inside a chunk is summed and written there, one that crosses chunks
+// leaves a partial sum in each, and a second kernel adds these up in order.
+
+namespace headroom {
+namespace {
+
+using namespace device;
+
+constexpr int kThreads = 128;
+constexpr std::int64_t kChunk = 64;  ///< tokens, at least
+
+template <class T>
+struct EmbeddingSums {
+    const std::int32_t* ids = nullptr;
+    const std::int32_t* order = nullptr;
+    int tokens = 0;
+    int chunk = 0;
+    Rows<const T> dy{};
+    AnyVector table{};
+    std::int64_t stride = 0;  ///< of the table
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+    /// (chunks, columns): of the run that began before a chunk, and of the one that goes on after.
+    float* heads = nullptr;
+    float* tails = nullptr;
+    float scale = 1.0F;
+    bool add = false;
+
+    /// Of a place in the order; -1 at both ends and for ids outside the table.
+    [[nodiscard]] __device__ __forceinline__ std::int32_t id(int place) const {
+        if (place < 0 || place >= tokens) return -1;
+        const std::int32_t id = ids[order[place]];
+        return id < rows ? id : -1;
+    }
+    template <int N>
+    __device__ __forceinline__ void write(std::int32_t id, std::int64_t column,
+                                          Floats<N> sum) const {
+        const std::int64_t at = id * stride + column;
+        Floats<N> before;
+#pragma unroll
+        for (int i = 0; i < N; ++i) before[i] = 0.0F;
+        if (add) before = table.template get<N>(at);
+#pragma unroll
+        for (int i = 0; i < N; ++i) sum[i] = fmaf(scale, sum[i], before[i]);
+        table.template set<N>(at, sum);
+    }
+};
+
+/// A block a chunk (x) and a piece of the columns (y).
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) sum_chunks(EmbeddingSums<T> of) {
+    const int first = static_cast<int>(blockIdx.x) * of.chunk;
+    const int end = min(of.tokens, first + of.chunk);
+    const std::int64_t c = (std::int64_t{blockIdx.y} * kThreads + threadIdx.x) * N;
+    if (c >= of.columns) return;
+    const std::int64_t own = std::int64_t{blockIdx.x} * of.columns + c;
+    const bool continued = of.id(first) >= 0 && of.id(first - 1) == of.id(first);
+    bool began_before = continued;
+    Floats<N> sum;
+#pragma unroll
+    for (int i = 0; i < N; ++i) sum[i] = 0.0F;
+    for (int place = first; place < end; ++place) {
+        const std::int32_t id = of.id(place);
+        if (id < 0) continue;
+        const auto dy = load<N>(of.dy.at(of.order[place], c));
+#pragma unroll
+        for (int i = 0; i < N; ++i) sum[i] += dy[i];
+        const bool ends = of.id(place + 1) != id;
+        if (!ends && place + 1 < end) continue;
+        if (began_before) {
+            store<N>(of.heads + own, sum);
+        } else if (ends) {
+            of.template write<N>(id, c, sum);
+        } else {
+            store<N>(of.tails + own, sum);
+        }
+        began_before = false;
+#pragma unroll
+        for (int i = 0; i < N; ++i) sum[i] = 0.0F;
+    }
+}
+
+/// A block a chunk in which a run begins that goes on after it.
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) join_chunks(EmbeddingSums<T> of) {
+    const int first = static_cast<int>(blockIdx.x) * of.chunk;
+    const int end = first + of.chunk;
+    const std::int64_t c = (std::int64_t{blockIdx.y} * kThreads + threadIdx.x) * N;
+    const std::int32_t id = of.id(end - 1);
+    if (c >= of.columns || id < 0 || of.id(end) != id) return;
+    if (of.id(first) == id && of.id(first - 1) == id) return;  // it began before
+    auto sum = load<N>(of.tails + blockIdx.x * of.columns + c);
+    for (int next = static_cast<int>(blockIdx.x) + 1; of.id(next * of.chunk) == id; ++next) {
+        const auto part = load<N>(of.heads + next * of.columns + c);
+#pragma unroll
+        for (int i = 0; i < N; ++i) sum[i] += part[i];
+    }
+    of.template write<N>(id, c, sum);
+}
+
+/// Chunks as short as the workspace has room for two rows of sums of each.
+template <class T>
+void take_chunks(Slices& slices, EmbeddingSums<T>& of) {
+    const std::int64_t wanted = divide_up(of.tokens, kChunk);
+    const std::int64_t row = 2 * of.columns * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t chunks = slices.parts(row, static_cast<int>(wanted));
+    of.chunk = static_cast<int>(divide_up(of.tokens, chunks));
+    float* const sums = slices.take<float>(2 * chunks * of.columns);
+    of.heads = sums;
+    of.tails = sums + chunks * of.columns;
+}
+
+template <class T, int N>
+void launch_sums(const Launch& launch, const EmbeddingSums<T>& of) {
+    const Extent3 grid{static_cast<unsigned>(divide_up(of.tokens, of.chunk)),
+                       static_cast<unsigned>(divide_up(of.columns, kThreads * N))};
+    launch_kernel(sum_chunks<T, N>, grid, {kThreads}, 0, launch.stream, of);
+    launch_kernel(join_chunks<T, N>, grid, {kThreads}, 0, launch.stream, of);
+}
+
+void embedding_grad_cuda(const EmbeddingGrad& op, const Launch& launch) {
+    const TensorView& ids = launch.in[0];
+    const TensorView& dy = launch.in[1];
+    const TensorView& table = launch.out[0];
+    const bool add = adds(op.accumulation, launch);
+    if (!add) {
+        fill_bytes(launch.stream, table.data, 0, static_cast<std::size_t>(bytes(table).count()));
+    }
+    if (dy.count() == 0) return;
+    Slices slices(launch);
+    const auto* const keys = ids.as<const std::int32_t>();
+    const Sorted sorted = stable_sort(launch, slices, keys, ids.count(), table.rows());
+    with_float(dy.dtype, [&]<class T>(T) {
+        EmbeddingSums<T> of{.ids = keys,
+                            .order = sorted.order,
+                            .tokens = static_cast<int>(ids.count()),
+                            .dy = rows_of<const T>(dy),
+                            .table = any_vector(table),
+                            .stride = table.stride,
+                            .rows = table.rows(),
+                            .columns = table.columns(),
+                            .scale = static_cast<float>(op.scale),
+                            .add = add};
+        take_chunks(slices, of);
+        with_width<T>({&dy, &table},
+                      [&](auto n) { launch_sums<T, decltype(n)::value>(launch, of); });
+    });
+}
+
+}  // namespace
+
+void add_embedding_grad_cuda_rows(KernelTable& table) {
+    set_row<embedding_grad_cuda>(table, refuse_f64);
+}
+
+}  // namespace headroom

@@ -1,0 +1,221 @@
+#include "planner/plan/findings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "planner/base/error.h"
+#include "planner/cost/op_time.h"
+#include "planner/lower/lower.h"
+#include "planner/step/dump.h"
+
+namespace headroom {
+namespace {
+
+constexpr double kProcessTolerance = 0.01;  // and kProcessSlack, whichever is more
+constexpr Bytes kProcessSlack = mebibytes(64);
+
+/// What the cost model expects of one step of a rank.
+struct Expected {
+    std::map<std::string, Flops> matrix{};                         ///< by phase
+    std::map<std::string, Seconds> time{};                         ///< by phase
+    std::map<std::pair<std::string, std::string>, Seconds> ops{};  ///< by phase and op
+};
+
+double runs(const StepGraph& graph, const OpNode& node) {
+    if (node.phase == Phase::update || node.when != When::every) return 1.0;
+    return static_cast<double>(graph.micro_steps);
+}
+
+Expected expected(const StepGraph& graph, const TimeModel& model) {
+    Expected out;
+    for (const auto& node : graph.ops) {
+        const Work done = work(graph, node);
+        const double times = runs(graph, node);
+        const std::string phase(name(node.phase));
+        const OpTime alone = model.time(graph, node, done);
+        out.matrix[phase] += times * done.matrix;
+        out.ops[{phase, std::string(name(node.op))}] += times * alone.time;
+        if (alone.stream == Stream::compute) out.time[phase] += times * alone.time;
+    }
+    return out;
+}
+
+/// Rows whose numbers must be the same.
+Finding exact(std::string group, std::string part, NumberUnit unit, double predicted,
+              double measured, std::string reason) {
+    Finding row{.group = std::move(group),
+                .part = std::move(part),
+                .unit = unit,
+                .predicted = predicted,
+                .measured = measured,
+                .reason = std::move(reason)};
+    row.agreement = predicted == measured ? Agreement::equal : Agreement::outside;
+    if (row.agreement == Agreement::equal) row.reason.clear();
+    return row;
+}
+
+void add_memory(std::vector<Finding>& rows, const RankMemory& rank, const Measurement& measured) {
+    for (std::size_t i = 0; i < kRoles; ++i) {
+        const double predicted = rank.device.by_role[i].real();
+        const double found = measured.device_memory.by_role[i].real();
+        if (predicted == 0.0 && found == 0.0) continue;
+        rows.push_back(exact("memory", std::string(kRoleNames[i]), NumberUnit::bytes, predicted,
+                             found, "the executor counted other readers than the planner"));
+    }
+    Bytes planned{};
+    for (const auto bytes : rank.device.by_role) planned += bytes;
+    rows.push_back(exact("memory", "tensors at the peak", NumberUnit::bytes, planned.real(),
+                         measured.device_memory.total.real(), "see the rows above"));
+    if (measured.device_memory.block == Bytes{}) return;
+    rows.push_back(exact("memory", "arena block in use", NumberUnit::bytes,
+                         measured.device_memory.block.real(), measured.device_memory.top.real(),
+                         "offsets leave the end of the block unused"));
+}
+
+/// What the process takes beside its tensors, as the driver (CPU: the kernel) counts.
+void add_process(std::vector<Finding>& rows, const Plan& plan, const RankMemory& rank,
+                 const Measurement& measured) {
+    if (measured.stages.empty() || measured.stages.back().process == Bytes{}) return;
+    const bool cpu = measured.backend == "cpu";
+    Finding row{.group = "memory",
+                .part = "process",
+                .unit = NumberUnit::bytes,
+                .predicted = (rank.device.total() + (cpu ? rank.host : Bytes{})).real(),
+                .measured = measured.stages.back().process.real()};
+    const bool same_kind = cpu == (plan.request.hardware.profile.vendor == kCpuVendor);
+    const double slack = std::max(kProcessSlack.real(), kProcessTolerance * row.predicted);
+    if (!same_kind) {
+        row.reason = "the plan is for another kind of device";
+    } else if (cpu) {
+        row.reason =
+            "resident pages: what weights were read from and the matrix library's own "
+            "buffers count too";
+    } else {
+        const bool near = std::abs(row.difference()) <= slack;
+        row.agreement = near ? Agreement::within : Agreement::outside;
+        row.reason = "within 1 % or 64 MiB: context and code differ from driver to driver";
+    }
+    rows.push_back(row);
+}
+
+void add_flops(std::vector<Finding>& rows, const Expected& expected, const Measurement& measured) {
+    const bool counted = measured.flops_method.starts_with("counted");
+    double predicted_all = 0.0;
+    double measured_all = 0.0;
+    for (const auto& phase : measured.phases) {
+        const auto found = expected.matrix.find(phase.phase);
+        const double predicted = found == expected.matrix.end() ? 0.0 : found->second.count();
+        predicted_all += predicted;
+        measured_all += phase.matrix.count();
+        if (predicted == 0.0 && phase.matrix.count() == 0.0) continue;
+        rows.push_back(exact("FLOPs", phase.phase, NumberUnit::flops, predicted,
+                             phase.matrix.count(), "kernels execute whole tiles"));
+    }
+    if (measured.phases.empty()) return;
+    rows.push_back(exact("FLOPs", "matrix work of a step", NumberUnit::flops, predicted_all,
+                         measured_all, "kernels execute whole tiles"));
+    if (counted) return;
+    for (auto& row : rows) {
+        if (row.group != "FLOPs" || row.agreement == Agreement::equal) continue;
+        const bool near = std::abs(row.difference()) <= 0.01 * row.predicted;
+        row.agreement = near ? Agreement::within : Agreement::outside;
+    }
+}
+
+void add_time(std::vector<Finding>& rows, const Plan& plan, const Expected& expected,
+              const Measurement& measured) {
+    const auto& cost = plan.predicted.cost;
+    const bool cpu = measured.backend == "cpu";
+    const bool same_kind = cpu == (plan.request.hardware.profile.vendor == kCpuVendor);
+    Finding step{.group = "time",
+                 .part = "step",
+                 .unit = NumberUnit::seconds,
+                 .predicted = cost.step.count(),
+                 .measured = measured.step.count()};
+    if (!same_kind) {
+        step.reason = "the plan is for another kind of device";
+    } else if (measured.ranks > 1) {
+        step.reason = "one rank ran alone: communication and waiting were not measured";
+    } else {
+        const bool inside = measured.step >= cost.step_low && measured.step <= cost.step_high;
+        step.agreement = inside ? Agreement::within : Agreement::outside;
+        step.reason =
+            fmt::format("band {} to {}", to_string(cost.step_low), to_string(cost.step_high));
+    }
+    rows.push_back(step);
+    for (const auto& phase : measured.phases) {
+        const auto found = expected.time.find(phase.phase);
+        rows.push_back({.group = "time",
+                        .part = phase.phase,
+                        .unit = NumberUnit::seconds,
+                        .predicted = found == expected.time.end() ? 0.0 : found->second.count(),
+                        .measured = phase.time.count(),
+                        .reason = "sum over ops, watched one by one"});
+    }
+    std::vector<MeasuredOp> slowest = measured.ops;
+    std::ranges::sort(slowest, std::ranges::greater{}, &MeasuredOp::time);
+    constexpr std::size_t kShown = 12;
+    for (std::size_t i = 0; i < std::min(kShown, slowest.size()); ++i) {
+        const auto& op = slowest[i];
+        const auto found = expected.ops.find({op.phase, op.op});
+        rows.push_back({.group = "time by op",
+                        .part = fmt::format("{} ({}, {} times)", op.op, op.phase, op.count),
+                        .unit = NumberUnit::seconds,
+                        .predicted = found == expected.ops.end() ? 0.0 : found->second.count(),
+                        .measured = op.time.count()});
+    }
+}
+
+}  // namespace
+
+std::int64_t stage_of_rank(const PlanRequest& request, std::int64_t rank) {
+    return rank / (request.layout.world() / request.layout.pipeline);
+}
+
+std::vector<Finding> findings(const Plan& plan, const Measurement& measurement) {
+    const std::int64_t stage = stage_of_rank(plan.request, measurement.rank);
+    const Lowering lowering = lower(plan.request, stage_of(plan.request, stage), false);
+    if (digest(lowering.graph) != measurement.digest) {
+        throw InputError("/digest", fmt::format("the measurement is of step {}, the plan's is {}",
+                                                measurement.digest, digest(lowering.graph)));
+    }
+    const auto same_stage = [&](const RankMemory& rank) { return rank.stage == stage; };
+    const auto rank = std::ranges::find_if(plan.predicted.stages, same_stage);
+    if (rank == plan.predicted.stages.end()) {
+        throw InternalError(fmt::format("stage {} has no prediction", stage));
+    }
+    const TimeModel model(plan.request.hardware.profile, plan.request.layout);
+    const Expected step = expected(lowering.graph, model);
+    std::vector<Finding> rows;
+    add_memory(rows, *rank, measurement);
+    add_process(rows, plan, *rank, measurement);
+    add_flops(rows, step, measurement);
+    add_time(rows, plan, step, measurement);
+    return rows;
+}
+
+bool any_outside(const std::vector<Finding>& rows) {
+    return std::ranges::any_of(
+        rows, [](const Finding& row) { return row.agreement == Agreement::outside; });
+}
+
+Json to_json(const std::vector<Finding>& rows) {
+    constexpr std::array<const char*, 4> kWords{"equal", "within", "outside", "informative"};
+    Json out = Json::array();
+    for (const auto& row : rows) {
+        out.push_back({{"group", row.group},
+                       {"part", row.part},
+                       {"unit", name(row.unit)},
+                       {"predicted", row.predicted},
+                       {"measured", row.measured},
+                       {"difference", row.difference()},
+                       {"agreement", kWords[static_cast<std::size_t>(row.agreement)]},
+                       {"reason", row.reason}});
+    }
+    return out;
+}
+
+}  // namespace headroom

@@ -1,0 +1,248 @@
+#include "runtime/cli/run.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+
+#include "planner/cli/output.h"
+#include "planner/cli/report_findings.h"
+#include "planner/plan/findings.h"
+#include "runtime/cli/progress.h"
+#include "runtime/cli/run_checkpoint.h"
+#include "runtime/cli/run_plan.h"
+#include "runtime/cli/run_weights.h"
+#include "runtime/recorder.h"
+
+namespace headroom::run {
+namespace {
+
+bool on_cuda(const RunOptions& options, const PlanRequest& request) {
+    if (options.device == "cuda") return true;
+    return options.device == "auto" && request.hardware.profile.vendor != kCpuVendor &&
+           cuda_missing().empty();
+}
+
+TokenFormat token_format(const std::string& word) {
+    if (word == "text") return TokenFormat::text;
+    if (word == "u16") return TokenFormat::u16;
+    if (word == "u32") return TokenFormat::u32;
+    return TokenFormat::detect;
+}
+
+TokenSource token_source(const RunOptions& options, const PlanRequest& request) {
+    if (options.data.empty()) return TokenSource::synthetic(request.model.vocab, options.seed);
+    return TokenSource(options.data, token_format(options.data_format));
+}
+
+/// Rows of a learned position table that come before position 0 (opt keeps two).
+std::int64_t first_position(const ModelSpec& model) {
+    const bool learned = model.position == PositionKind::learned;
+    return learned ? model.position_rows - model.max_positions : 0;
+}
+
+BatchSpec batch_spec(const RunOptions& options, const PlanRequest& request) {
+    const auto& train = request.train;
+    const auto& layout = request.layout;
+    return {.batch = train.micro_batch,
+            .sequence = train.sequence / layout.context,
+            .micro_steps = train.accumulation,
+            .rank = options.rank / (layout.tensor * layout.context) % layout.data,
+            .ranks = layout.data,
+            .vocabulary = request.model.vocab,
+            .first_position = first_position(request.model),
+            .seed = options.seed};
+}
+
+Hyperparameters hyperparameters(const RunOptions& options) {
+    Hyperparameters hyper = options.hyper;
+    hyper.schedule = options.schedule == "cosine" ? Schedule::cosine : Schedule::constant;
+    hyper.steps = options.steps;
+    return hyper;
+}
+
+/// A plan, what executes it and what is measured, from start to end.
+class Run {
+public:
+    explicit Run(const RunOptions& options)
+        : options_(options),
+          run_(prepare(options)),
+          tokens_(token_source(options, run_.request())),
+          batches_(tokens_, batch_spec(options, run_.request())),
+          backend_(on_cuda(options, run_.request()) ? make_cuda_backend() : make_cpu_backend()),
+          executor_(make_executor()),
+          weights_(*executor_),
+          trainer_(*executor_, batches_, hyperparameters(options), options.seed),
+          teller_(options) {
+        take_stage("arena");
+        source_ = load_weights(options, run_, weights_);
+        LossScaler scaler{.scale = options.loss_scale, .interval = options.growth_interval};
+        trainer_.resume({.scaler = scaler});
+        if (!options.resume.empty()) {
+            TrainerState state = load_checkpoint(options.resume, options, run_, *executor_);
+            state.scaler.interval = options.growth_interval;
+            trainer_.resume(state);
+            source_ = fmt::format("checkpoint of step {} of {}", state.step, options.resume);
+        }
+    }
+
+    Exit all() {
+        start_event();
+        const InterruptWatch watch;
+        while (trainer_.state().step < options_.steps && !InterruptWatch::interrupted()) one();
+        teller_.finish();
+        interrupted_ = InterruptWatch::interrupted();
+        if (!options_.checkpoint.empty()) checkpoint();
+        save_weights(options_, run_, weights_);
+        return report();
+    }
+
+private:
+    std::unique_ptr<Executor> make_executor() {
+        const auto policy =
+            options_.policy == "planned" ? MemoryPolicy::planned : MemoryPolicy::per_tensor;
+        try {
+            return std::make_unique<Executor>(run_.lowering.graph, *backend_,
+                                              ExecutorOptions{.policy = policy});
+        } catch (const OutOfMemory& error) {
+            throw OutOfMemory(fmt::format("{}; {}", error.what(), cli::remedies(*run_.plan)));
+        }
+    }
+
+    void one() {
+        const bool watched = measured_.steps.size() ==
+                             std::min<std::size_t>(1, static_cast<std::size_t>(options_.steps - 1));
+        if (watched) recorder_.emplace(*executor_).start();
+        const StepReport step = trainer_.step();
+        if (watched) recorder_->stop();
+        measured_.steps.push_back({.loss = step.loss,
+                                   .gradient_norm = step.gradient_norm,
+                                   .loss_scale = step.loss_scale,
+                                   .skipped = step.skipped,
+                                   .time = step.time});
+        if (measured_.steps.size() == 1) take_stage("first step");
+        teller_.step(step, options_.steps,
+                     static_cast<double>(tokens_per_step()) / step.time.count(),
+                     executor_->arena().high_water(Place::device).total);
+        const auto every = options_.checkpoint_every;
+        if (every > 0 && trainer_.state().step % every == 0 && !options_.checkpoint.empty()) {
+            checkpoint();
+        }
+    }
+
+    void checkpoint() {
+        save_checkpoint(options_.checkpoint, options_, run_, tokens_.description(), *executor_,
+                        trainer_.state());
+    }
+
+    [[nodiscard]] std::int64_t tokens_per_step() const {
+        const auto& spec = batches_.spec();
+        return spec.batch * spec.sequence * spec.micro_steps;
+    }
+
+    void take_stage(std::string stage) {
+        const DeviceMemory memory = backend_->memory();
+        measured_.stages.push_back({.stage = std::move(stage),
+                                    .process = memory.process,
+                                    .free = memory.free,
+                                    .total = memory.total});
+    }
+
+    void start_event() {
+        teller_.event({{"event", "start"},
+                       {"device", backend_->describe()},
+                       {"digest", run_.digest},
+                       {"data", tokens_.description()},
+                       {"weights", source_},
+                       {"steps", options_.steps}});
+    }
+
+    void complete() {
+        take_stage("last step");
+        std::vector<MeasuredStage> stages;
+        for (const auto& [stage, memory] : backend_->stages()) {
+            stages.push_back({stage, memory.process, memory.free, memory.total});
+        }
+        measured_.stages.insert(measured_.stages.begin(), stages.begin(), stages.end());
+        measured_.digest = run_.digest;
+        measured_.backend = backend_->table().device;
+        measured_.device = backend_->describe();
+        measured_.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+        measured_.version = HEADROOM_VERSION;
+        measured_.data = tokens_.description();
+        measured_.policy = options_.policy;
+        measured_.rank = options_.rank;
+        measured_.ranks = run_.request().layout.world();
+        measured_.interrupted = interrupted_;
+        measured_.device_memory = measured_memory(*executor_, Place::device);
+        measured_.host_memory = measured_memory(*executor_, Place::host);
+        measured_.tokens_per_step = tokens_per_step();
+        measured_.algorithms = backend_->algorithms();
+        measured_.notes = run_.notes;
+        measured_.notes.push_back(source_);
+        measured_.step = median_step();
+        if (!recorder_) return;
+        measured_.flops_method = "counted in the kernels' loops";
+        measured_.phases = recorder_->phases();
+        measured_.ops = recorder_->ops();
+        measured_.executor_overhead = recorder_->overhead();
+    }
+
+    /// The first step touches every page for the first time and the second is watched op by op;
+    /// both are left out where more steps are left.
+    [[nodiscard]] Seconds median_step() const {
+        std::vector<Seconds> times;
+        const std::size_t skip = measured_.steps.size() > 2 ? 2 : measured_.steps.size() - 1;
+        for (std::size_t i = skip; i < measured_.steps.size(); ++i) {
+            times.push_back(measured_.steps[i].time);
+        }
+        std::ranges::sort(times);
+        const std::size_t middle = times.size() / 2;
+        return times.size() % 2 == 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2.0;
+    }
+
+    Exit report() {
+        if (measured_.steps.empty()) return Exit::interrupted;
+        complete();
+        const auto rows = findings(*run_.plan, measured_);
+        const Json document = to_json(measured_);
+        teller_.event({{"event", "end"}, {"measurement", document}, {"findings", to_json(rows)}});
+        cli::Answer answer{.document = document};
+        answer.exit = any_outside(rows) ? Exit::outside_tolerance : Exit::done;
+        if (interrupted_) answer.exit = Exit::interrupted;
+        answer.text = cli::measurement_text(measured_, cli::output_style(options_.common)) + "\n" +
+                      cli::findings_text(rows, cli::output_style(options_.common));
+        answer.brief = cli::findings_brief(rows) + "\n";
+        cli::Options options{.common = options_.common};
+        if (options_.json_lines) return write_file_only(document, answer.exit);
+        return cli::write_answer(answer, options);
+    }
+
+    Exit write_file_only(const Json& document, Exit exit) {
+        const auto& file = options_.common.output;
+        if (!file.empty()) write_file_atomically(file, cli::json_text(document));
+        return exit;
+    }
+
+    const RunOptions& options_;
+    RunPlan run_;
+    TokenSource tokens_;
+    TokenBatches batches_;
+    std::unique_ptr<Backend> backend_;
+    std::unique_ptr<Executor> executor_;
+    Weights weights_;
+    Trainer trainer_;
+    ProgressTeller teller_;
+    std::optional<Recorder> recorder_{};
+    Measurement measured_{};
+    std::string source_{};
+    bool interrupted_ = false;
+};
+
+}  // namespace
+
+Exit run(const RunOptions& options) { return Run(options).all(); }
+
+}  // namespace headroom::run

@@ -1,0 +1,142 @@
+#include "runtime/cli/run_weights.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "planner/base/error.h"
+#include "runtime/data/peft_names.h"
+#include "runtime/data/weight_transfer.h"
+
+namespace headroom::run {
+namespace {
+
+using Homes = std::map<TensorId, const ParameterHome*>;
+
+Homes homes_of(const Weights& weights) {
+    Homes homes;
+    for (const auto& home : weights.homes()) homes[home.parameter] = &home;
+    return homes;
+}
+
+void read_all(const std::vector<WeightSource>& sources, const RunPlan& run,
+              const WeightFiles& files, Weights& weights) {
+    const StepGraph& graph = run.lowering.graph;
+    check_weights(sources, graph, run.request().model, files);
+    const auto homes = homes_of(weights);
+    for (const auto& source : sources) {
+        TensorSpec spec = graph[source.parameter];
+        spec.dtype = DType::f32;
+        std::vector<float> values(static_cast<std::size_t>(numel(spec.shape)));
+        read_weight(source, spec, run.request().model.attention, files,
+                    std::as_writable_bytes(std::span(values)));
+        weights.write(*homes.at(source.parameter), values);
+    }
+}
+
+/// Parts of one adapted layer.
+struct AdapterParts {
+    TensorId matrix{};
+    TensorId a{};
+    TensorId b{};
+    TensorId magnitude{};
+};
+
+/// Adapted matrices, by walking from the sum that an adapter ends in back to what it starts from.
+std::vector<AdapterParts> adapters(const StepGraph& graph) {
+    std::map<std::pair<std::int32_t, std::string>, AdapterParts> by_module;
+    const auto module_of = [](std::string_view part) {
+        return std::string(part.substr(
+            0, part.rfind(part.ends_with(".weight") && part.find(".lora_") != part.npos ? ".lora_"
+                                                                                        : ".")));
+    };
+    for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
+        const Tensor& tensor = graph.tensors[i];
+        if (!tensor.parameter.is_parameter) continue;
+        const TensorId id{static_cast<std::int32_t>(i)};
+        const std::string_view part = tensor.label.part;
+        auto& parts = by_module[{tensor.label.layer, module_of(part)}];
+        if (part.ends_with("lora_A.weight")) {
+            parts.a = id;
+        } else if (part.ends_with("lora_B.weight")) {
+            parts.b = id;
+        } else if (part.ends_with("lora_magnitude")) {
+            parts.magnitude = id;
+        } else if (part.ends_with(".weight") && tensor.shape.rank() == 2) {
+            parts.matrix = id;
+        }
+    }
+    std::vector<AdapterParts> found;
+    for (const auto& [key, parts] : by_module) {
+        if (parts.a.valid() && parts.matrix.valid()) found.push_back(parts);
+    }
+    return found;
+}
+
+/// Numbers of every parameter, adapters folded into their matrices where asked for.
+std::map<TensorId, std::vector<float>> numbers(const RunOptions& options, const RunPlan& run,
+                                               Weights& weights) {
+    std::map<TensorId, std::vector<float>> out;
+    for (const auto& home : weights.homes()) out[home.parameter] = weights.read(home);
+    if (!options.merge) return out;
+    const auto& adapter = run.request().adapter;
+    const double scale = adapter.alpha / static_cast<double>(adapter.rank);
+    for (const auto& parts : adapters(run.lowering.graph)) {
+        if (parts.magnitude.valid()) {
+            merge_dora(out[parts.matrix], out[parts.a], out[parts.b], out[parts.magnitude],
+                       adapter.rank, scale);
+        } else {
+            merge_lora(out[parts.matrix], out[parts.a], out[parts.b], adapter.rank, scale);
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string load_weights(const RunOptions& options, const RunPlan& run, Weights& weights) {
+    const StepGraph& graph = run.lowering.graph;
+    initialize(weights, graph, options.seed);
+    std::string from = fmt::format("random weights, seed {}", options.seed);
+    if (!options.init.empty()) {
+        const WeightFiles files(options.init);
+        read_all(weight_sources(graph, run.request().model, stored_names(files)), run, files,
+                 weights);
+        initialize_magnitudes(weights, graph);
+        from = fmt::format("weights of {}", options.init);
+    }
+    if (!options.adapter.empty()) {
+        read_all(adapter_sources(graph, run.request().model), run, WeightFiles(options.adapter),
+                 weights);
+        from += fmt::format(", adapter of {}", options.adapter);
+    }
+    return from;
+}
+
+void save_weights(const RunOptions& options, const RunPlan& run, Weights& weights) {
+    if (options.save.empty() && options.save_adapter.empty()) return;
+    const StepGraph& graph = run.lowering.graph;
+    const auto& model = run.request().model;
+    const auto values = numbers(options, run, weights);
+    const ParameterBytes bytes_of = [&](TensorId id) {
+        return std::as_bytes(std::span(values.at(id)));
+    };
+    StepGraph floats = graph;
+    for (auto& tensor : floats.tensors) {
+        if (tensor.parameter.is_parameter) tensor.dtype = DType::f32;
+    }
+    if (!options.save.empty()) {
+        write_weights(options.save, weight_sources(graph, model), floats, model.attention,
+                      run.request().train.compute, bytes_of);
+    }
+    if (options.save_adapter.empty()) return;
+    const std::filesystem::path folder(options.save_adapter);
+    std::filesystem::create_directories(folder);
+    write_weights(folder / "adapter_model.safetensors", adapter_sources(graph, model), floats,
+                  model.attention, DType::f32, bytes_of);
+    write_file_atomically(folder / "adapter_config.json",
+                          adapter_config(run.request().adapter, model, model.name).dump(2) + "\n");
+}
+
+}  // namespace headroom::run

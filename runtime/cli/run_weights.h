@@ -1,0 +1,14 @@
+#pragma once
+
+#include "runtime/cli/run_plan.h"
+#include "runtime/weights.h"
+
+namespace headroom::run {
+
+/// Fills the parameters: from the seed, then from files where the options name them. What was read,
+/// as a line for the report.
+std::string load_weights(const RunOptions& options, const RunPlan& run, Weights& weights);
+/// Writes weights and adapter where the options say so.
+void save_weights(const RunOptions& options, const RunPlan& run, Weights& weights);
+
+}  // namespace headroom::run

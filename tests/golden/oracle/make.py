@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""Writes the vectors that tests/runtime compares the executor with, from libraries that are not ours.
+
+    python3 -m venv venv && venv/bin/pip install -r requirements.txt && venv/bin/python make.py
+
+Python 3.11 on a processor (no GPU is used); the versions in requirements.txt made the files that are
+committed. Each folder NAME/ holds a tiny model as Hugging Face's own code saves it (config.json,
+model.safetensors) and beside it
+
+  oracle.safetensors  tokens, targets (B, T) i32; gradient/<tensor> of the mean loss, all of them;
+                      final/<tensor>, some weights after the optimizer steps (of the models that
+                      only turn their heads otherwise: gradients of query and key, no weights)
+  oracle.json         losses: of the weights as stored, then after each optimizer step; the settings
+
+NAME-lora/ and NAME-dora/ hold an adapter as PEFT saves it, with the same two files; merged/<tensor> are
+base weights with the adapter merged in. nf4.safetensors holds what bitsandbytes' own code gives.
+"""
+
+import copy
+import json
+import pathlib
+import shutil
+
+import torch
+import torch.nn.functional as F
+import transformers as hf
+from safetensors.torch import load_file, save_file
+
+ROOT = pathlib.Path(__file__).resolve().parent
+VOCAB, BATCH, SEQUENCE, STEPS = 43, 2, 12, 10
+ADAMW = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1,
+         "clip": 1.0}
+
+SMALL = {"vocab_size": VOCAB, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+         "max_position_embeddings": 128, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+WIDE = {**SMALL, "hidden_size": 24, "intermediate_size": 40}
+GPT = {"vocab_size": VOCAB, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+       "bos_token_id": 1, "eos_token_id": 2}
+MOE = {**SMALL, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+       "output_router_logits": False}
+
+
+def models():
+    """Name -> (config, dtype that its file is stored in)."""
+    half, whole = torch.bfloat16, torch.float32
+    llama3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+              "original_max_position_embeddings": 64}
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+    return {
+        "llama": (hf.LlamaConfig(**WIDE, tie_word_embeddings=False), half),
+        "qwen2": (hf.Qwen2Config(**WIDE, tie_word_embeddings=True), half),
+        "qwen3": (hf.Qwen3Config(**WIDE, tie_word_embeddings=True), half),
+        "gemma": (hf.GemmaConfig(**{**WIDE, "head_dim": 12},
+                                 hidden_activation="gelu_pytorch_tanh"), half),
+        "gpt2": (hf.GPT2Config(vocab_size=VOCAB, n_embd=24, n_layer=2, n_head=4, n_positions=16,
+                               bos_token_id=1, eos_token_id=2, resid_pdrop=0.0, embd_pdrop=0.0,
+                               attn_pdrop=0.0), whole),
+        "mistral": (hf.MistralConfig(**SMALL, sliding_window=5), half),
+        "llama3-rope": (hf.LlamaConfig(**SMALL, rope_scaling=llama3), half),
+        "yarn-rope": (hf.LlamaConfig(**SMALL, rope_scaling=yarn), half),
+        "linear-rope": (hf.LlamaConfig(**SMALL, rope_scaling={"rope_type": "linear",
+                                                              "factor": 2.0}), half),
+        "gemma2": (hf.Gemma2Config(**SMALL, sliding_window=5, query_pre_attn_scalar=20,
+                                   attn_logit_softcapping=2.0, final_logit_softcapping=3.0), half),
+        "gemma3": (hf.Gemma3TextConfig(**{**SMALL, "num_hidden_layers": 3}, sliding_window=5,
+                                       sliding_window_pattern=2, query_pre_attn_scalar=20,
+                                       rope_local_base_freq=100.0, rope_theta=1e6), half),
+        "phi3": (hf.Phi3Config(**SMALL, sliding_window=None), half),
+        "olmo2": (hf.Olmo2Config(**SMALL), half),
+        "granite": (hf.GraniteConfig(**SMALL, embedding_multiplier=3.0, residual_multiplier=0.4,
+                                     logits_scaling=1.7, attention_multiplier=0.3), half),
+        "gpt_neox": (hf.GPTNeoXConfig(**GPT, intermediate_size=24, max_position_embeddings=64,
+                                      rotary_pct=0.5), torch.float16),
+        "opt": (hf.OPTConfig(**GPT, ffn_dim=24, max_position_embeddings=64,
+                             word_embed_proj_dim=16, dropout=0.0), half),
+        "opt-post": (hf.OPTConfig(**GPT, ffn_dim=24, max_position_embeddings=64,
+                                  word_embed_proj_dim=8, do_layer_norm_before=False, dropout=0.0),
+                     half),
+        "bloom": (hf.BloomConfig(vocab_size=VOCAB, hidden_size=16, n_layer=2, n_head=4), half),
+        "falcon": (hf.FalconConfig(**GPT, multi_query=True, parallel_attn=True, bias=False,
+                                   alibi=False, new_decoder_architecture=False), half),
+        "falcon-new": (hf.FalconConfig(**GPT, num_kv_heads=2, new_decoder_architecture=True,
+                                       bias=False, alibi=False), half),
+        "mixtral": (hf.MixtralConfig(**{**SMALL, "intermediate_size": 12}, num_local_experts=4,
+                                     num_experts_per_tok=2, sliding_window=None), half),
+        "qwen2_moe": (hf.Qwen2MoeConfig(**{k: v for k, v in MOE.items() if k != "head_dim"}, shared_expert_intermediate_size=20,
+                                        norm_topk_prob=False, mlp_only_layers=[0]), half),
+        "qwen3_moe": (hf.Qwen3MoeConfig(**MOE, norm_topk_prob=True), half),
+    }
+
+
+ROPE_ONLY = ("llama3-rope", "yarn-rope", "linear-rope")
+
+
+def is_gain(module, name):
+    return "norm" in type(module).__name__.lower() and name == "weight"
+
+
+def fill(model, generator):
+    """Weights wide enough that every part matters to the loss."""
+    def normal(parameter, mean, deviation):
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.copy_(mean + deviation * noise)
+
+    with torch.no_grad():
+        for module in model.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                if is_gain(module, name):
+                    normal(parameter, 0.0 if "Gemma" in type(module).__name__ else 1.0, 0.2)
+                elif parameter.dim() == 1:
+                    normal(parameter, 0.0, 0.2)
+                elif isinstance(module, torch.nn.Embedding):
+                    normal(parameter, 0.0, 0.5)
+                else:
+                    conv = "Conv1D" in type(module).__name__
+                    normal(parameter, 0.0, parameter.shape[0 if conv else -1] ** -0.5)
+
+
+def batch(generator):
+    """Windows of one row of tokens, each target the token that follows. The ids below 3 are padding
+    and the like, which some models keep out of the gradient."""
+    stream = torch.randint(3, VOCAB, (BATCH * SEQUENCE + 1,), generator=generator)
+    return stream[:-1].view(BATCH, SEQUENCE), stream[1:].view(BATCH, SEQUENCE)
+
+
+def loss_of(model, tokens, targets):
+    logits = model(input_ids=tokens, use_cache=False).logits
+    return F.cross_entropy(logits.float().view(-1, VOCAB), targets.view(-1))
+
+
+def train(model, tokens, targets):
+    """-> losses before each of the steps and after the last, gradients of the first."""
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    groups = [{"params": [p for p in trained.values() if p.dim() > 1],
+               "weight_decay": ADAMW["weight_decay"]},
+              {"params": [p for p in trained.values() if p.dim() <= 1], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=ADAMW["learning_rate"],
+                                  betas=(ADAMW["beta1"], ADAMW["beta2"]), eps=ADAMW["epsilon"])
+    losses, gradients = [], {}
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(model, tokens, targets)
+        loss.backward()
+        losses.append(loss.item())
+        if step == 0:
+            gradients = {n: p.grad.clone() for n, p in trained.items()}
+        torch.nn.utils.clip_grad_norm_(list(trained.values()), ADAMW["clip"])
+        optimizer.step()
+    losses.append(loss_of(model, tokens, targets).item())
+    return losses, gradients
+
+
+def well_conditioned(model, tokens, targets):
+    """Whether fp32 and fp64 agree, so that what differs from this is wrong and not bad luck: in the
+    gradients, and in ten steps (Adam makes a step of full length of a gradient next to nothing)."""
+    losses, gradients = train(copy.deepcopy(model), tokens, targets)
+    double_losses, double_gradients = train(copy.deepcopy(model).double(), tokens, targets)
+    largest = max(g.norm() for g in gradients.values())
+    return (all(abs(a - b) < 2e-6 * b for a, b in zip(losses, double_losses)) and
+            all((gradients[n] - g).norm() < 2e-6 * max(g.norm(), 0.1 * largest)
+                for n, g in double_gradients.items()))
+
+
+def seeds(first):
+    return range(first, first + 10000, 100)
+
+
+def settings(**more):
+    return {"adamw": ADAMW, "batch": BATCH, "sequence": SEQUENCE, "vocab": VOCAB, **more}
+
+
+def write(folder, tensors, document):
+    tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
+    save_file(tensors, folder / "oracle.safetensors")
+    (folder / "oracle.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def fresh(name):
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def save_model(model, folder, dtype):
+    """As a user's file would be: written by transformers, and read back before anything is computed."""
+    model.to(dtype).save_pretrained(folder, safe_serialization=True)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    return type(model).from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
+
+
+def new_model(seed, folder, config, dtype):
+    """-> the model and a batch; the folder holds the model's files."""
+    for at in seeds(seed):
+        generator = torch.Generator().manual_seed(at)
+        model = hf.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+        fill(model, generator)
+        model = save_model(model, folder, dtype).train()
+        tokens, targets = batch(generator)
+        if well_conditioned(model, tokens, targets):
+            return model, tokens, targets
+
+
+def make_model(seed, name, config, dtype):
+    folder = fresh(name)
+    model, tokens, targets = new_model(seed, folder, config, dtype)
+    losses, gradients = train(model, tokens, targets)
+    tensors = {"tokens": tokens.int(), "targets": targets.int()}
+    kept = gradients if name not in ROPE_ONLY else {
+        n: g for n, g in gradients.items() if n.endswith(("q_proj.weight", "k_proj.weight"))}
+    tensors |= {f"gradient/{n}": g for n, g in kept.items()}
+    if name not in ROPE_ONLY:
+        final = list(dict(model.named_parameters()).items())
+        tensors |= {f"final/{n}": p for n, p in (final[0], final[2], final[-1])}
+    write(folder, tensors, settings(losses=losses))
+    return model.num_parameters()
+
+
+def randomise(model, generator):
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            noise = torch.randn(parameter.shape, generator=generator)
+            if "magnitude" in name:
+                parameter.mul_(1.0 + 0.2 * noise)
+            else:
+                parameter.copy_(0.5 * noise * (parameter.shape[1] ** -0.5))
+
+
+def new_adapter(seed, base, dora):
+    """-> a base model with an adapter on it, and a batch."""
+    import peft
+
+    targets = ["c_attn", "c_fc", "c_proj"] if base == "gpt2" else [
+        "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    for at in seeds(seed):
+        generator = torch.Generator().manual_seed(at)
+        config = peft.LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets,
+                                 use_dora=dora, fan_in_fan_out=base == "gpt2",
+                                 task_type="CAUSAL_LM")
+        model = hf.AutoModelForCausalLM.from_pretrained(ROOT / base, attn_implementation="eager",
+                                                        dtype=torch.float32)
+        model = peft.get_peft_model(model, config).train()
+        randomise(model, generator)
+        tokens, targets_of_tokens = batch(generator)
+        if well_conditioned(model, tokens, targets_of_tokens):
+            return model, tokens, targets_of_tokens
+
+
+def save_adapter(model, folder, base):
+    """As PEFT saves it, less what differs from run to run."""
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    document = json.loads(path.read_text())
+    document["base_model_name_or_path"] = base
+    document["target_modules"] = sorted(document["target_modules"])
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def make_adapter(seed, base, dora):
+    folder = fresh(f"{base}-{'dora' if dora else 'lora'}")
+    model, tokens, targets = new_adapter(seed, base, dora)
+    save_adapter(model, folder, base)
+    merged = copy.deepcopy(model).merge_and_unload().state_dict()
+    losses, gradients = train(model, tokens, targets)
+    tensors = {"tokens": tokens.int(), "targets": targets.int()}
+    tensors |= {f"gradient/{stored_name(n)}": g for n, g in gradients.items()}
+    keep = [n for n in merged if ".1." in n and n.endswith(("k_proj.weight", "down_proj.weight",
+                                                           "c_attn.weight"))]
+    tensors |= {f"merged/{n}": merged[n] for n in keep}
+    write(folder, tensors, settings(losses=losses, base=base))
+
+
+def stored_name(name):
+    """PEFT's name in a file: without that of the adapter."""
+    name = name.replace(".default.weight", ".weight")
+    return name.replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
+
+
+def make_nf4(seed):
+    """bitsandbytes' codes of a matrix of 288 blocks, plain scales and scales quantized in their turn."""
+    from bitsandbytes.functional import dequantize_4bit, quantize_4bit
+
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn((72, 256), generator=generator) * torch.rand((72, 1), generator=generator)
+    weight = weight.to(torch.bfloat16).float()
+    codes, plain = quantize_4bit(weight, blocksize=64, quant_type="nf4")
+    same, nested = quantize_4bit(weight, blocksize=64, quant_type="nf4", compress_statistics=True)
+    assert torch.equal(same, codes)
+    tensors = {"weight": weight.to(torch.bfloat16), "codes": codes.flatten(),
+               "levels": plain.code, "absmax": plain.absmax,
+               "dequantized.last_rows": dequantize_4bit(codes, plain)[-8:],
+               "nested.absmax": nested.absmax, "nested.offset": nested.offset.reshape(1),
+               "nested.super_absmax": nested.state2.absmax, "nested.levels": nested.state2.code,
+               "nested.dequantized.last_rows": dequantize_4bit(codes, nested)[-8:]}
+    save_file({n: t.contiguous() for n, t in tensors.items()}, ROOT / "nf4.safetensors")
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    for seed, (name, (config, dtype)) in enumerate(models().items()):
+        print(name, make_model(1000 + seed, name, config, dtype))
+    for seed, (base, dora) in enumerate([("llama", False), ("llama", True), ("qwen2", True),
+                                         ("gpt2", False)]):
+        make_adapter(2000 + seed, base, dora)
+    make_nf4(3000)
+
+
+if __name__ == "__main__":
+    main()
