@@ -116,9 +116,18 @@ bool offload_optimizer(PlanRequest& r, Tier tier) {
     return usable;
 }
 
+/// The same global batch, one sequence at a time.
+bool single_sequences(PlanRequest& r) {
+    if (r.train.micro_batch == 1) return false;
+    r.train.accumulation *= r.train.micro_batch;
+    r.train.micro_batch = 1;
+    return true;
+}
+
 /// The article's order: cheap in time first.
 const std::vector<Remedy>& remedy_order() {
     static const std::vector<Remedy> kOrder{
+        {"micro_batch=1 with more accumulation", [](auto& r) { return single_sequences(r); }},
         {"recompute=selective", [](auto& r) { return set_mode(r, RecomputeMode::selective); }},
         {"zero=1", [](auto& r) { return set_zero(r, 1); }},
         {"zero=2", [](auto& r) { return set_zero(r, 2); }},

@@ -66,7 +66,7 @@ TEST_CASE("APlanForAProcessorIsReadBack") {
 
 TEST_CASE("AShortfallOnAProcessorIsNotAnsweredWithOffloading") {
     PlanRequest request = on_cpu(DType::f32);
-    request.train.micro_batch = 600;
+    request.train.micro_batch = 2000;
     const Plan plan = predict(request);
     REQUIRE(std::holds_alternative<Shortfall>(plan.verdict));
     const auto& remedies = std::get<Shortfall>(plan.verdict).remedies;

@@ -10,7 +10,7 @@ namespace {
 PlanRequest on_cpu(std::int64_t ranks = 1) {
     PlanRequest request;
     request.model = *load_model("headroom/llama-15m", HEADROOM_PROFILES).spec;
-    request.hardware = {.gpu = "this-machine", .gpus = ranks, .profile = cpu_profile()};
+    request.hardware = {.gpus = ranks, .profile = cpu_profile()};
     request.train.sequence = 512;
     request.layout.data = ranks;
     return request;
