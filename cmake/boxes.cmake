@@ -1,21 +1,23 @@
 add_library(headroom_options INTERFACE)
 target_include_directories(headroom_options INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(headroom_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wpedantic)
+# What nvcc compiles has options of its own (kernels/CMakeLists.txt).
+function(headroom_cxx_options)
+  target_compile_options(headroom_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
+endfunction()
+headroom_cxx_options(-Wall -Wextra -Wconversion -Wshadow -Wpedantic)
 if(HEADROOM_WERROR)
-  target_compile_options(headroom_options INTERFACE -Werror)
+  headroom_cxx_options(-Werror)
 endif()
 if(HEADROOM_SANITIZE)
-  target_compile_options(headroom_options INTERFACE -fsanitize=address,undefined
-                                                    -fno-sanitize-recover=all
-                                                    -fno-omit-frame-pointer)
+  headroom_cxx_options(-fsanitize=address,undefined -fno-sanitize-recover=all
+                       -fno-omit-frame-pointer)
   target_link_options(headroom_options INTERFACE -fsanitize=address,undefined)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms when sanitized, in <regex> for one
-    target_compile_options(headroom_options INTERFACE -Wno-maybe-uninitialized)
+    headroom_cxx_options(-Wno-maybe-uninitialized)
   endif()
 endif()
 if(HEADROOM_FUZZ)
-  target_compile_options(headroom_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined
-                                                    -fno-sanitize-recover=all)
+  headroom_cxx_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
   target_link_options(headroom_options INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -65,6 +65,7 @@ void run_simple(const Launch& launch, const AttentionSizes& sizes, const ScoreRu
 /// (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias][, sinks]) -> (out, lse)
 void attention_cuda(const Attention& op, const Launch& launch) {
     const AttentionSizes sizes(op.shape, launch);
+    count_pairs(launch, op.shape, sizes, op.shape.head_dim + op.shape.value_dim);
     const AttentionInputs inputs(launch.in.subspan(3), op.relative_bias, op.sinks);
     Slices space(launch);
     const auto [head_rows, sinks] =

@@ -156,6 +156,7 @@ struct RecomputedGradient {
 void attention_grad_cuda(const AttentionGrad& op, const Launch& launch) {
     const AttentionInputs inputs(launch.in.subspan(6), op.relative_bias, op.sinks);
     Backward b{op, launch, AttentionSizes(op.shape, launch), {}, Slices(launch)};
+    count_pairs(launch, op.shape, b.sizes, 3 * op.shape.head_dim + 2 * op.shape.value_dim);
     const auto [head_rows, sinks] =
         prepare_parameters(launch, b.space, op.shape, b.sizes.heads, inputs.bias, inputs.sinks);
     b.rule = score_rule(op.shape, b.sizes.queries, b.sizes.keys, head_rows);

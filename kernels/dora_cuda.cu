@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(kThreads) merge(MergeArguments<T> of) {
 
 /// scale = magnitude / norm of a row of merged; a block a row. A row of zeros is not scaled.
 template <class T, int N>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     divide_magnitudes(Rows<const T> merged, std::int64_t out, std::int64_t in, AnyVector magnitude,
                       float* scale) {
     for (std::int64_t row = blockIdx.x; row < out; row += gridDim.x) {
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kThreads)
         }
         sum = block_sum(sum);
         if (threadIdx.x != 0) continue;
-        const auto length = static_cast<float>(sqrt(sum));
+        const float length = sqrtf(static_cast<float>(sum));
         scale[row] = length > 0.0F ? magnitude.get<1>(row)[0] / length : 0.0F;
     }
 }
@@ -87,6 +87,7 @@ void dora_norm_cuda(const DoraNorm& op, const Launch& launch) {
     const TensorView& a = launch.in[1];
     const TensorView& merged = launch.out[1];
     if (weight.count() == 0) return;
+    count_product(launch, weight.rows(), weight.columns(), a.rows());
     with_float(merged.dtype, [&]<class T>(T) {
         const MergeArguments<T> of{.weight = any_vector(weight),
                                    .weight_stride = weight.stride,

@@ -171,7 +171,7 @@ void scores_cuda(const Scores& op, const Launch& launch) {
     const ScoreRule rule = score_rule(op.shape, sizes.queries, sizes.keys, parameters.head_rows);
     device::with_float(launch.in[0].dtype, [&](auto zero) {
         using T = decltype(zero);
-        score_product<T>(launch.stream, sizes.by_head(sizes.queries, sizes.keys, width),
+        score_product<T>(launch, sizes.by_head(sizes.queries, sizes.keys, width),
                          HeadFactor<T, false>{sizes.of_queries<const T>(launch.in[0], width)},
                          HeadFactor<T, true>{sizes.of_keys<const T>(launch.in[1], width)},
                          StoreScores<T>{sizes.squares<T>(launch.out[0]), rule});
@@ -202,10 +202,10 @@ void scores_grad_cuda(const ScoresGrad& op, const Launch& launch) {
         const auto q = sizes.of_queries<const T>(launch.in[0], width);
         const auto k = sizes.of_keys<const T>(launch.in[1], width);
         const auto dscores = sizes.squares<const T>(launch.in[2]);
-        score_product<T>(launch.stream, sizes.by_head(sizes.queries, width, sizes.keys),
+        score_product<T>(launch, sizes.by_head(sizes.queries, width, sizes.keys),
                          SlopedFactor<T, false>{dscores, q, k, rule}, HeadFactor<T, false>{k},
                          StoreRows<T>{sizes.of_queries<T>(launch.out[0], width), rule.scale});
-        score_product<T>(launch.stream, sizes.by_key_head(sizes.keys, width, sizes.queries),
+        score_product<T>(launch, sizes.by_key_head(sizes.keys, width, sizes.queries),
                          SlopedFactor<T, true>{dscores, q, k, rule}, HeadFactor<T, false>{q},
                          StoreRows<T>{sizes.of_keys<T>(launch.out[1], width), rule.scale});
         if (launch.out.size() < 3) return;
@@ -220,7 +220,7 @@ void context_cuda(const Context& op, const Launch& launch) {
     const EagerSizes sizes(launch.in[0], launch.in[1].shape[1] / width);
     device::with_float(launch.in[1].dtype, [&](auto zero) {
         using T = decltype(zero);
-        score_product<T>(launch.stream, sizes.by_head(sizes.queries, width, sizes.keys),
+        score_product<T>(launch, sizes.by_head(sizes.queries, width, sizes.keys),
                          SquareFactor<T, false>{sizes.squares<const T>(launch.in[0])},
                          HeadFactor<T, false>{sizes.of_keys<const T>(launch.in[1], width)},
                          StoreRows<T>{sizes.of_queries<T>(launch.out[0], width)});
@@ -234,10 +234,10 @@ void context_grad_cuda(const ContextGrad& op, const Launch& launch) {
     device::with_float(launch.in[1].dtype, [&](auto zero) {
         using T = decltype(zero);
         const HeadFactor<T, false> dout{sizes.of_queries<const T>(launch.in[2], width)};
-        score_product<T>(launch.stream, sizes.by_head(sizes.queries, sizes.keys, width), dout,
+        score_product<T>(launch, sizes.by_head(sizes.queries, sizes.keys, width), dout,
                          HeadFactor<T, true>{sizes.of_keys<const T>(launch.in[1], width)},
                          StoreSquare<T>{sizes.squares<T>(launch.out[0])});
-        score_product<T>(launch.stream, sizes.by_key_head(sizes.keys, width, sizes.queries),
+        score_product<T>(launch, sizes.by_key_head(sizes.keys, width, sizes.queries),
                          SquareFactor<T, true>{sizes.squares<const T>(launch.in[0])}, dout,
                          StoreRows<T>{sizes.of_keys<T>(launch.out[1], width)});
     });

@@ -13,6 +13,17 @@ struct Parts {
     std::int64_t nope = 0;
     std::int64_t rope = 0;
     std::int64_t v = 0;
+    Divisor by_key{};    ///< divides by nope + rope
+    Divisor by_value{};  ///< by v
+    Divisor by_both{};   ///< by nope + v
+    Parts(std::int64_t nope_columns, std::int64_t rope_columns, std::int64_t v_columns)
+        : nope(nope_columns),
+          rope(rope_columns),
+          v(v_columns),
+          by_key(nope + rope),
+          by_value(v),
+          by_both(nope + v) {}
+    Parts() = default;
     [[nodiscard]] bool divides(int n) const { return nope % n == 0 && rope % n == 0 && v % n == 0; }
 };
 
@@ -36,12 +47,13 @@ struct SpreadLatent {
         const std::int64_t keys = of.heads * (p.nope + p.rope);
         if (column >= keys) {
             const std::int64_t at = column - keys;
-            const std::int64_t from = at / p.v * (p.nope + p.v) + p.nope + at % p.v;
+            const std::int64_t from =
+                p.by_value.quotient(at) * (p.nope + p.v) + p.nope + p.by_value.remainder(at);
             store_vec<N>(of.v.at(row, at), load_vec<N>(of.kv.at(row, from)));
             return;
         }
-        const std::int64_t head = column / (p.nope + p.rope);
-        const std::int64_t at = column % (p.nope + p.rope);
+        const std::int64_t head = p.by_key.quotient(column);
+        const std::int64_t at = p.by_key.remainder(column);
         const T* const from =
             at < p.nope ? of.kv.at(row, head * (p.nope + p.v) + at) : of.rope.at(row, at - p.nope);
         store_vec<N>(of.k.at(row, column), load_vec<N>(from));
@@ -69,8 +81,8 @@ struct GatherLatent {
             store<N>(of.rope.at(row, column - wide), sum);
             return;
         }
-        const std::int64_t head = column / (p.nope + p.v);
-        const std::int64_t at = column % (p.nope + p.v);
+        const std::int64_t head = p.by_both.quotient(column);
+        const std::int64_t at = p.by_both.remainder(column);
         const T* const from = at < p.nope ? of.k.at(row, head * (p.nope + p.rope) + at)
                                           : of.v.at(row, head * p.v + at - p.nope);
         store_vec<N>(of.kv.at(row, column), load_vec<N>(from));
@@ -95,7 +107,7 @@ void walk(const Launch& launch, const LatentArguments<T>& of, std::int64_t rows,
 void latent_kv_cuda(const LatentKv& op, const Launch& launch) {
     const TensorView& kv = launch.in[0];
     const std::int64_t heads = kv.columns() / (op.nope + op.v_dim);
-    const Parts parts{op.nope, launch.in[1].columns(), op.v_dim};
+    const Parts parts(op.nope, launch.in[1].columns(), op.v_dim);
     with_float(kv.dtype, [&]<class T>(T) {
         const LatentArguments<T> of{.parts = parts,
                                     .kv = rows_of<T>(kv),
@@ -111,7 +123,7 @@ void latent_kv_cuda(const LatentKv& op, const Launch& launch) {
 void latent_kv_grad_cuda(const LatentKvGrad& op, const Launch& launch) {
     const TensorView& dk = launch.in[0];
     const std::int64_t heads = launch.in[1].columns() / op.v_dim;
-    const Parts parts{op.nope, op.rope, op.v_dim};
+    const Parts parts(op.nope, op.rope, op.v_dim);
     with_float(dk.dtype, [&]<class T>(T) {
         const LatentArguments<T> of{.parts = parts,
                                     .kv = rows_of<T>(launch.out[0]),

@@ -47,7 +47,7 @@ struct Launch {
     StepScalars* results = nullptr;        ///< the same block, for what kernels add to it
     std::int32_t layer = -1;
     bool first_micro_step = true;  ///< add_after_first overwrites
-    WorkCounter* work = nullptr;   ///< counted in the loops; null on a GPU, which has counters
+    WorkCounter* work = nullptr;   ///< CPU: counted in the loops; GPU: from what was launched
     void* stream = nullptr;        ///< cudaStream_t
     void* library = nullptr;       ///< the backend's matrix library (cuBLASLt)
 };
@@ -56,6 +56,11 @@ struct Launch {
 [[nodiscard]] inline bool adds(Accumulation accumulation, const Launch& launch) {
     return accumulation == Accumulation::add ||
            (accumulation == Accumulation::add_after_first && !launch.first_micro_step);
+}
+
+/// Adds the FLOPs of a product of (m, k) and (k, n).
+inline void count_product(const Launch& launch, std::int64_t m, std::int64_t n, std::int64_t k) {
+    if (launch.work != nullptr) launch.work->matrix += 2 * m * n * k;
 }
 
 }  // namespace headroom

@@ -55,6 +55,7 @@ Matrix rounded_into(std::byte* to, const Matrix& from, DType dtype, const Launch
 }
 
 void multiply_alike(const Gemm& gemm, const TensorView& workspace, const Launch& launch) {
+    count_product(launch, gemm);
     static_cast<BlasLibrary*>(launch.library)->multiply(gemm, workspace, launch.stream);
 }
 

@@ -234,6 +234,7 @@ void head_loss_cuda(const HeadLoss& op, const Launch& launch) {
     }
     auto& library = *static_cast<BlasLibrary*>(launch.library);
     const auto multiply = [&](const Gemm& gemm) {
+        count_product(launch, gemm);
         library.multiply(gemm, launch.workspace, launch.stream);
     };
     const Matrix all = matrix_of(launch.in[0]);

@@ -122,7 +122,7 @@ __device__ __forceinline__ void write_row(const GradArguments<T, P>& of, const R
 }
 
 template <class T, class P, int N, Team team>
-__global__ void __launch_bounds__(kTeamThreads) norm_gradient(GradArguments<T, P> of) {
+__global__ void __launch_bounds__(kTeamThreads, 1) norm_gradient(GradArguments<T, P> of) {
     const Seat<team> seat;
     const auto width = static_cast<int>(of.groups.width);
     const Turn turn{seat.rank * N, seat.size * N, width};

@@ -10,6 +10,8 @@ using namespace std::string_view_literals;
 
 constexpr std::array kBf16{"sm__ops_path_tensor_src_bf16_dst_fp32.sum"sv, "dram__bytes_read.sum"sv,
                            "dram__bytes_write.sum"sv};
+constexpr std::array kF16{"sm__ops_path_tensor_src_fp16_dst_fp32.sum"sv, "dram__bytes_read.sum"sv,
+                          "dram__bytes_write.sum"sv};
 constexpr std::array kTf32{"sm__ops_path_tensor_src_tf32_dst_fp32.sum"sv, "dram__bytes_read.sum"sv,
                            "dram__bytes_write.sum"sv};
 constexpr std::array kF32{"smsp__sass_thread_inst_executed_op_fadd_pred_on.sum"sv,
@@ -18,8 +20,10 @@ constexpr std::array kF32{"smsp__sass_thread_inst_executed_op_fadd_pred_on.sum"s
 // Tensor-core counters are in FLOPs; a fused multiply-add is one instruction and two FLOPs.
 constexpr std::array kFirstOnly{1.0, 0.0, 0.0};
 constexpr std::array kInstructions{1.0, 1.0, 2.0};
-constexpr std::array<CounterSet, 3> kSets{
-    {{"bf16", kBf16, kFirstOnly}, {"tf32", kTf32, kFirstOnly}, {"f32", kF32, kInstructions}}};
+constexpr std::array<CounterSet, 4> kSets{{{"bf16", kBf16, kFirstOnly},
+                                           {"fp16", kF16, kFirstOnly},
+                                           {"tf32", kTf32, kFirstOnly},
+                                           {"f32", kF32, kInstructions}}};
 
 }  // namespace
 

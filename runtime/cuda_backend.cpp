@@ -120,9 +120,10 @@ public:
     void launch(const Op& op, Launch launch) override {
         launch.stream = stream_.get();
         launch.library = &*blas_;
-        launch.work = nullptr;
+        launch.work = &work_;
         guarded(name(op), [&] { cuda_table()[op].run(op, launch); });
     }
+    WorkCounter take_work() override { return std::exchange(work_, {}); }
     void add_loss(const TensorView& loss, StepScalars* results) override {
         guarded("sum of losses", [&] { add_loss_cuda(loss, results, stream_.get()); });
     }
@@ -223,6 +224,7 @@ private:
     std::vector<DeviceEvent> marks_{};
     std::vector<DeviceGraphExec> graphs_{};
     std::vector<MemoryStage> stages_{};
+    WorkCounter work_{};
     bool capturing_ = false;
 };
 

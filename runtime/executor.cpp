@@ -62,12 +62,22 @@ std::string missing_kernels(const StepGraph& graph, const KernelTable& table) {
     return all;
 }
 
+bool can_be_recorded(const StepGraph& graph) {
+    return std::ranges::none_of(graph.ops, [](const OpNode& node) {
+        return std::holds_alternative<GroupedLinear>(node.op) ||
+               std::holds_alternative<GroupedGradInput>(node.op) ||
+               std::holds_alternative<GroupedGradWeight>(node.op);
+    });
+}
+
 Executor::Executor(const StepGraph& graph, Backend& backend, ExecutorOptions options)
     : graph_(graph),
       backend_((bind_or_throw(graph, backend), backend)),
       arena_(graph, backend, options.policy, options.poison),
       scalars_(tensor_named(graph, "input.scalars")),
-      workspace_(tensor_named(graph, "gemm.workspace")) {
+      workspace_(tensor_named(graph, "gemm.workspace")),
+      records_(options.launches == Launches::recorded && options.policy == MemoryPolicy::planned &&
+               options.poison == Poison::off && can_be_recorded(graph)) {
     for (const auto& node : graph.ops) {
         auto& list = touched_.emplace_back();
         const auto add = [&](TensorId id) {
@@ -83,7 +93,7 @@ Executor::Executor(const StepGraph& graph, Backend& backend, ExecutorOptions opt
     }
     for (std::size_t at = 0; at < graph.ops.size(); ++at) {
         if (graph.ops[at].phase == Phase::update) {
-            update_ops_.push_back(static_cast<std::uint32_t>(at));
+            update_.ops.push_back(static_cast<std::uint32_t>(at));
         }
     }
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
@@ -138,28 +148,59 @@ StepScalars Executor::scalars() {
 void Executor::micro_step(std::int64_t index) {
     const bool first = index == 0;
     const bool last = index == graph_.micro_steps - 1;
-    const Segment& now = segment(first && last ? MicroStep::only
-                                 : first       ? MicroStep::first
-                                 : last        ? MicroStep::last
-                                               : MicroStep::middle);
+    Segment& now = segment(first && last ? MicroStep::only
+                           : first       ? MicroStep::first
+                           : last        ? MicroStep::last
+                                         : MicroStep::middle);
     readers_ = now.readers;
     const auto number = static_cast<std::uint32_t>(index);
     backend_.write(arena_.base(scalars_) + offsetof(StepScalars, micro_step),
                    std::as_bytes(std::span(&number, 1)), graph_[scalars_].place);
-    run(now.ops, first);
+    run(now, first);
 }
 
-void Executor::update() { run(update_ops_, false); }
+void Executor::update() { run(update_, false); }
 
-void Executor::run(std::span<const std::uint32_t> ops, bool first_micro_step) {
-    for (const auto at : ops) run_op(at, first_micro_step);
-}
-
-void Executor::run_op(std::size_t at, bool first_micro_step) {
-    const OpNode& node = graph_.ops[at];
-    for (const auto storage : touched_[at]) {
-        if (!arena_.alive(storage)) arena_.birth(storage, static_cast<std::int32_t>(at));
+void Executor::run(Segment& segment, bool first_micro_step) {
+    const bool observed = observer_.before || observer_.after;
+    if (records_ && !observed && segment.recording >= 0) {
+        backend_.replay(segment.recording);
+        run_ops(segment, first_micro_step, Kernels::replayed);
+    } else if (records_ && !observed && segment.launched) {
+        record(segment, first_micro_step);
+    } else {
+        run_ops(segment, first_micro_step, Kernels::launched);
+        segment.launched = true;
     }
+}
+
+void Executor::record(Segment& segment, bool first_micro_step) {
+    backend_.begin_capture();
+    run_ops(segment, first_micro_step, Kernels::launched);
+    segment.recording = backend_.end_capture();
+    if (segment.recording < 0) {
+        records_ = false;  // this device records nothing, and what was launched has run
+    } else {
+        backend_.replay(segment.recording);
+    }
+}
+
+/// Storages come and go as well where their kernels are replayed: who is alive is known here alone.
+void Executor::run_ops(const Segment& segment, bool first_micro_step, Kernels kernels) {
+    for (const auto at : segment.ops) {
+        for (const auto storage : touched_[at]) {
+            if (!arena_.alive(storage)) arena_.birth(storage, static_cast<std::int32_t>(at));
+        }
+        if (kernels == Kernels::launched) launch(at, first_micro_step);
+        for (const auto storage : touched_[at]) {
+            std::int32_t& left = readers_[static_cast<std::size_t>(storage.index)];
+            if (--left == 0 && !graph_[storage].persistent) arena_.death(storage);
+        }
+    }
+}
+
+void Executor::launch(std::size_t at, bool first_micro_step) {
+    const OpNode& node = graph_.ops[at];
     views_.clear();
     for (const auto id : graph_.inputs(node)) views_.push_back(view(id));
     for (const auto id : graph_.outputs(node)) views_.push_back(view(id));
@@ -175,10 +216,6 @@ void Executor::run_op(std::size_t at, bool first_micro_step) {
                               .first_micro_step = first_micro_step});
     if (observer_.after) observer_.after(at);
     if (makes_loss(node.op)) backend_.add_loss(views_[node.in_count], scalars);
-    for (const auto storage : touched_[at]) {
-        std::int32_t& left = readers_[static_cast<std::size_t>(storage.index)];
-        if (--left == 0 && !graph_[storage].persistent) arena_.death(storage);
-    }
 }
 
 TensorView Executor::view(TensorId id) const {

@@ -10,9 +10,16 @@
 
 namespace headroom {
 
+/// recorded: ops that run one after the other are launched one by one the first time, recorded (a
+/// CUDA graph) the second and replayed from then on. Only what keeps its addresses and needs no
+/// answer of the device can be: other steps, and those that somebody observes, are launched as
+/// ever.
+enum class Launches { direct, recorded };
+
 struct ExecutorOptions {
     MemoryPolicy policy = MemoryPolicy::planned;
     Poison poison = Poison::off;
+    Launches launches = Launches::direct;
 };
 
 /// Called right before and after the kernel of every op, with the op's index in the graph.
@@ -53,14 +60,19 @@ private:
     struct Segment {
         std::vector<std::uint32_t> ops{};
         std::vector<std::int32_t> readers{};  ///< by storage index
+        bool launched = false;                ///< once, one by one
+        int recording = -1;                   ///< the backend's handle
     };
+    enum class Kernels { launched, replayed };
     enum class MicroStep { only, first, middle, last };
 
     static void bind_or_throw(const StepGraph& graph, const Backend& backend);
     Segment& segment(MicroStep which) { return segments_[static_cast<std::size_t>(which)]; }
     [[nodiscard]] Segment make_segment(MicroStep which) const;
-    void run(std::span<const std::uint32_t> ops, bool first_micro_step);
-    void run_op(std::size_t at, bool first_micro_step);
+    void run(Segment& segment, bool first_micro_step);
+    void record(Segment& segment, bool first_micro_step);
+    void run_ops(const Segment& segment, bool first_micro_step, Kernels kernels);
+    void launch(std::size_t at, bool first_micro_step);
 
     const StepGraph& graph_;
     Backend& backend_;
@@ -69,11 +81,15 @@ private:
     TensorId workspace_{};
     std::vector<std::vector<TensorId>> touched_;  ///< by op: its storages, each once
     std::array<Segment, 4> segments_{};
-    std::vector<std::uint32_t> update_ops_{};
+    Segment update_{};
+    bool records_ = false;
     std::vector<std::int32_t> readers_{};  ///< left in the segment that runs
     std::vector<TensorView> views_{};      ///< of the op that runs
     OpObserver observer_{};
 };
+
+/// Whether all its ops can be recorded: products of experts ask the device how many rows each has.
+bool can_be_recorded(const StepGraph& graph);
 
 /// One sentence that names every kind of op of the graph that `table` cannot run; empty: none.
 std::string missing_kernels(const StepGraph& graph, const KernelTable& table);

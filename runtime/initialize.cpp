@@ -25,6 +25,7 @@ double uniform(std::uint64_t key, std::uint64_t index) {
 
 /// Box-Muller: two numbers a pair of draws.
 void fill_normal(std::vector<float>& values, std::uint64_t key, double deviation) {
+#pragma omp parallel for  // every number comes from its own index
     for (std::size_t i = 0; i < values.size(); i += 2) {
         const double radius = deviation * std::sqrt(-2.0 * std::log(uniform(key, i)));
         const double angle = 2.0 * std::numbers::pi * uniform(key, i + 1);
@@ -34,6 +35,7 @@ void fill_normal(std::vector<float>& values, std::uint64_t key, double deviation
 }
 
 void fill_uniform(std::vector<float>& values, std::uint64_t key, double limit) {
+#pragma omp parallel for
     for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = static_cast<float>(limit * (2.0 * uniform(key, i) - 1.0));
     }

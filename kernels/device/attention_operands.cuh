@@ -43,6 +43,18 @@ struct AttentionInputs {
     }
 };
 
+/// Adds the FLOPs of the pairs that the mask keeps, of `columns` multiplied and added for each.
+inline void count_pairs(const Launch& launch, const AttentionShape& shape,
+                        const AttentionSizes& sizes, std::int64_t columns) {
+    if (launch.work == nullptr) return;
+    std::int64_t pairs = 0;
+    for (int i = 0; i < sizes.queries; ++i) {
+        const auto position = query_position(shape, sizes.queries, sizes.keys, i);
+        pairs += seen_keys(shape, position, sizes.keys).count();
+    }
+    count_product(launch, std::int64_t{sizes.sequences} * sizes.heads, pairs, columns);
+}
+
 template <class T>
 SimpleOperands<T> simple_operands(const Launch& launch, const AttentionSizes& sizes,
                                   const ScoreRule& rule) {

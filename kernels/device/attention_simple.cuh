@@ -119,12 +119,13 @@ __global__ void __launch_bounds__(kSimpleThreads) simple_attention_kernel(Simple
         const float shrink = expf(before - top);
         sum = sum * shrink + warp_sum(p);
         out.scale(shrink);
+#pragma unroll 1
         for (int i = 0; i < 32 && start + i < end; ++i) {
             out.add(__shfl_sync(simt::kAllLanes, p, i),
                     a.v.at(first_row + start + i, key_head * a.value_dim), a.value_dim);
         }
     }
-    out.scale(sum > 0.0F ? 1.0F / sum : 0.0F);
+    out.scale(sum > 0.0F ? __fdividef(1.0F, sum) : 0.0F);
     out.store(a.out.at(query, std::int64_t{task.head} * a.value_dim), a.value_dim);
     if (lane_id() == 0) *a.lse.at(query, task.head) = top + logf(sum);
 }

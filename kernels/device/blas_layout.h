@@ -43,6 +43,12 @@ struct Gemm {
     Extents extents = Extents::fixed;
 };
 
+/// Adds the FLOPs of a product.
+inline void count_product(const Launch& launch, const Gemm& gemm) {
+    const std::int64_t terms = gemm.a_stored == Stored::plain ? gemm.a.columns : gemm.a.rows;
+    count_product(launch, gemm.d.rows, gemm.d.columns, terms);
+}
+
 /// A matrix as cuBLASLt is told of it: by columns, `leading` elements from one to the next.
 struct BlasMatrix {
     std::int64_t rows = 0;

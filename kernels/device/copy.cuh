@@ -23,12 +23,13 @@ struct AddElements {
 template <class T>
 struct RepeatElements {
     Rows<const T> from{};
-    std::int64_t rows = 1;
-    std::int64_t columns = 1;
+    Divisor rows{};
+    Divisor columns{};
     Rows<T> to{};
     template <int N>
     __device__ __forceinline__ void run(std::int64_t row, std::int64_t column) const {
-        store_vec<N>(to.at(row, column), load_vec<N>(from.at(row % rows, column % columns)));
+        store_vec<N>(to.at(row, column),
+                     load_vec<N>(from.at(rows.remainder(row), columns.remainder(column))));
     }
 };
 
@@ -51,10 +52,11 @@ void with_element(DType dtype, const Visit& visit) {
 
 /// to = from, row by row: the rows and columns of `from` repeat or are cut off to fill `to`.
 inline void copy_rows(const Launch& launch, const TensorView& from, const TensorView& to) {
+    if (to.count() == 0) return;
     const Columns all{to.rows(), 0, to.columns()};
     with_element(to.dtype, [&]<class T>(T) {
-        const RepeatElements<T> body{rows_of<const T>(from), from.rows(), from.columns(),
-                                     rows_of<T>(to)};
+        const RepeatElements<T> body{rows_of<const T>(from), Divisor(from.rows()),
+                                     Divisor(from.columns()), rows_of<T>(to)};
         with_width<T>({&to, &from},
                       [&](auto n) { launch_rows<decltype(n)::value>(launch, all, body); });
     });

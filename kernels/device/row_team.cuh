@@ -56,16 +56,18 @@ struct Groups {
     std::int64_t rows = 0;  ///< in all
     std::int64_t width = 0;
     std::int64_t a_row = 1;
+    Divisor by_row{};  ///< divides by a_row
     template <class T>
     __device__ __forceinline__ T* of(const Rows<T>& matrix, std::int64_t row) const {
-        return a_row == 1 ? matrix.at(row, 0) : matrix.at(row / a_row, row % a_row * width);
+        return a_row == 1 ? matrix.at(row, 0)
+                          : matrix.at(by_row.quotient(row), by_row.remainder(row) * width);
     }
 };
 /// `group` columns at a time; 0: whole rows.
 inline Groups groups_of(const TensorView& x, std::int64_t group) {
     const std::int64_t width = group > 0 ? group : x.columns();
     const std::int64_t a_row = width == 0 ? 1 : x.columns() / width;
-    return {x.rows() * a_row, width, a_row};
+    return {x.rows() * a_row, width, a_row, Divisor(std::max<std::int64_t>(a_row, 1))};
 }
 
 /// Threads, rows at a time and shared memory of a block.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/device/divisor.h"
 #include "kernels/device/vec.cuh"
 
 namespace headroom::device {

@@ -145,16 +145,18 @@ __global__ void __launch_bounds__(kProductThreads)
 }
 
 template <class T, class Left, class Right, class Finish>
-void score_product(void* stream, const ProductSizes& sizes, const Left& left, const Right& right,
-                   const Finish& finish) {
+void score_product(const Launch& launch, const ProductSizes& sizes, const Left& left,
+                   const Right& right, const Finish& finish) {
     using Sums = ProductSums<T>;
+    const std::int64_t products = std::int64_t{sizes.sequences} * sizes.results * sizes.segments;
+    count_product(launch, products * sizes.m, sizes.n, sizes.k);
     const Extent3 grid{static_cast<unsigned>(divide_up(sizes.n, kProductEdge)),
                        static_cast<unsigned>(divide_up(sizes.m, kProductEdge)),
                        static_cast<unsigned>(sizes.sequences * sizes.results)};
     const std::size_t elements =
         kProductEdge * Sums::kLeftPitch + kProductDepth * Sums::kRightPitch;
     launch_kernel(score_product_kernel<T, Left, Right, Finish>, grid, {kProductThreads},
-                  elements * sizeof(T), stream, sizes, left, right, finish);
+                  elements * sizeof(T), launch.stream, sizes, left, right, finish);
 }
 
 }  // namespace headroom::device

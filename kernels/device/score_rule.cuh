@@ -98,7 +98,7 @@ inline ScoreRule score_rule(const AttentionShape& shape, std::int64_t queries, s
 
 /// tanh to a few units of the last place of 1.
 __device__ __forceinline__ float tanh_fast(float x) {
-    return 1.0F - 2.0F / (1.0F + power_of_two(2.0F * kLog2E * x));
+    return 1.0F - __fdividef(2.0F, 1.0F + power_of_two(2.0F * kLog2E * x));
 }
 
 /// A score and its derivative by the scaled product.
@@ -111,7 +111,7 @@ __device__ __forceinline__ Scored score_of(const ScoreRule& rule, const HeadRow&
     float x = product * rule.scale;
     float derivative = 1.0F;
     if (rule.softcap > 0.0F) {
-        const float bent = tanh_fast(x / rule.softcap);
+        const float bent = tanh_fast(__fdividef(x, rule.softcap));
         x = rule.softcap * bent;
         derivative = 1.0F - bent * bent;
     }

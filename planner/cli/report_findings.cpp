@@ -56,6 +56,7 @@ std::string measurement_text(const Measurement& m, const Style& style) {
     table.add(
         {"peak", fmt::format("in {} ({})", m.device_memory.peak_op, m.device_memory.peak_phase)});
     if (!m.flops_method.empty()) table.add({"FLOPs", m.flops_method});
+    if (!m.counter_method.empty()) table.add({"counters", m.counter_method});
     return style.heading("Run") + "\n" + table.text();
 }
 
@@ -86,16 +87,16 @@ std::string findings_brief(const std::vector<Finding>& rows) {
     return fmt::format("{} of {} compared figures are outside their tolerance", outside, compared);
 }
 
-std::string remedies(const Plan& plan) {
+std::string remedies_within(PlanRequest request, Bytes free) {
+    request.hardware.profile.memory_capacity = free;
+    request.hardware.profile.memory_capacity_low = free;
+    const Plan plan = predict(request);
     const auto* shortfall = std::get_if<Shortfall>(&plan.verdict);
-    if (shortfall == nullptr)
-        return "the plan fits its own device; free memory, or run a smaller one";
-    std::string list;
-    for (const auto& remedy : shortfall->remedies) {
-        list += (list.empty() ? "" : " or ") + remedy;
-    }
-    return fmt::format("the plan is short of {}{}", to_string(shortfall->missing),
-                       list.empty() ? "" : "; " + list + " would help");
+    if (shortfall == nullptr) return "what is free lies in pieces, or was taken meanwhile";
+    return fmt::format("the plan is short of {}; {} would help", to_string(shortfall->missing),
+                       shortfall->remedies.empty()
+                           ? "only a smaller model or more memory"
+                           : fmt::format("{}", fmt::join(shortfall->remedies, " or ")));
 }
 
 }  // namespace headroom::cli

@@ -14,7 +14,7 @@ std::string measurement_text(const Measurement& measurement, const Style& style)
 std::string findings_text(const std::vector<Finding>& rows, const Style& style);
 /// "memory and FLOPs equal, time within its band": one line.
 std::string findings_brief(const std::vector<Finding>& rows);
-/// "the plan is short of 12.3 GiB; zero=2 or recompute=layer would help".
-std::string remedies(const Plan& plan);
+/// What a plan lacks where so much memory is free, and the settings that would help.
+std::string remedies_within(PlanRequest request, Bytes free);
 
 }  // namespace headroom::cli

@@ -70,16 +70,14 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
     return std::ranges::find(names, name) != names.end();
 }
 
-/// bf16 where the GPU multiplies it, else fp16 (Turing, Volta), else fp32.
+/// What is not pinned: bf16 where the GPU multiplies it, else fp16 (Turing, Volta), else fp32;
+/// gradients of the same dtype.
 void choose_compute(PlanRequest& request, const std::vector<std::string>& pinned) {
-    if (holds(pinned, "compute")) return;
     const auto& peak = request.hardware.profile.peak;
-    for (const auto dtype : {DType::bf16, DType::f16, DType::f32}) {
-        if (!peak.contains(dtype)) continue;
-        request.train.compute = dtype;
-        if (!holds(pinned, "gradient")) request.train.gradient = dtype;
-        return;
+    for (const auto dtype : {DType::f32, DType::f16, DType::bf16}) {
+        if (!holds(pinned, "compute") && peak.contains(dtype)) request.train.compute = dtype;
     }
+    if (!holds(pinned, "gradient")) request.train.gradient = request.train.compute;
 }
 
 }  // namespace

@@ -9,12 +9,14 @@
 #include "planner/base/error.h"
 #include "planner/cost/op_time.h"
 #include "planner/lower/lower.h"
+#include "planner/plan/estimate.h"
 #include "planner/step/dump.h"
 
 namespace headroom {
 namespace {
 
 constexpr double kProcessTolerance = 0.01;  // and kProcessSlack, whichever is more
+constexpr double kCounterTolerance = 0.01;
 constexpr Bytes kProcessSlack = mebibytes(64);
 
 /// What the cost model expects of one step of a rank.
@@ -57,18 +59,30 @@ Finding exact(std::string group, std::string part, NumberUnit unit, double predi
     return row;
 }
 
-void add_memory(std::vector<Finding>& rows, const RankMemory& rank, const Measurement& measured) {
+/// `communicators`: of the predicted communication buffers, those that a library would open for its
+/// own use, which are no tensors.
+void add_memory(std::vector<Finding>& rows, const RankMemory& rank, Bytes communicators,
+                const Measurement& measured) {
+    RoleBytes tensors = rank.device.by_role;
+    tensors[static_cast<std::size_t>(Role::communication)] -= communicators;
     for (std::size_t i = 0; i < kRoles; ++i) {
-        const double predicted = rank.device.by_role[i].real();
+        const double predicted = tensors[i].real();
         const double found = measured.device_memory.by_role[i].real();
         if (predicted == 0.0 && found == 0.0) continue;
         rows.push_back(exact("memory", std::string(kRoleNames[i]), NumberUnit::bytes, predicted,
                              found, "the executor counted other readers than the planner"));
     }
     Bytes planned{};
-    for (const auto bytes : rank.device.by_role) planned += bytes;
+    for (const auto bytes : tensors) planned += bytes;
     rows.push_back(exact("memory", "tensors at the peak", NumberUnit::bytes, planned.real(),
                          measured.device_memory.total.real(), "see the rows above"));
+    if (communicators > Bytes{}) {
+        rows.push_back({.group = "memory",
+                        .part = "communicators",
+                        .unit = NumberUnit::bytes,
+                        .predicted = communicators.real(),
+                        .reason = "not measured: one rank ran, its collectives looped back"});
+    }
     if (measured.device_memory.block == Bytes{}) return;
     rows.push_back(exact("memory", "arena block in use", NumberUnit::bytes,
                          measured.device_memory.block.real(), measured.device_memory.top.real(),
@@ -102,7 +116,6 @@ void add_process(std::vector<Finding>& rows, const Plan& plan, const RankMemory&
 }
 
 void add_flops(std::vector<Finding>& rows, const Expected& expected, const Measurement& measured) {
-    const bool counted = measured.flops_method.starts_with("counted");
     double predicted_all = 0.0;
     double measured_all = 0.0;
     for (const auto& phase : measured.phases) {
@@ -112,17 +125,21 @@ void add_flops(std::vector<Finding>& rows, const Expected& expected, const Measu
         measured_all += phase.matrix.count();
         if (predicted == 0.0 && phase.matrix.count() == 0.0) continue;
         rows.push_back(exact("FLOPs", phase.phase, NumberUnit::flops, predicted,
-                             phase.matrix.count(), "kernels execute whole tiles"));
+                             phase.matrix.count(), "a kernel's loops differ from its op"));
     }
     if (measured.phases.empty()) return;
     rows.push_back(exact("FLOPs", "matrix work of a step", NumberUnit::flops, predicted_all,
-                         measured_all, "kernels execute whole tiles"));
-    if (counted) return;
-    for (auto& row : rows) {
-        if (row.group != "FLOPs" || row.agreement == Agreement::equal) continue;
-        const bool near = std::abs(row.difference()) <= 0.01 * row.predicted;
-        row.agreement = near ? Agreement::within : Agreement::outside;
-    }
+                         measured_all, "see the rows above"));
+    if (measured.counter_flops == Flops{}) return;
+    Finding row{.group = "FLOPs",
+                .part = "by the GPU's counters",
+                .unit = NumberUnit::flops,
+                .predicted = predicted_all,
+                .measured = measured.counter_flops.count(),
+                .reason = "within 1 %: kernels execute whole tiles"};
+    const bool near = std::abs(row.difference()) <= kCounterTolerance * row.predicted;
+    row.agreement = near ? Agreement::within : Agreement::outside;
+    rows.push_back(row);
 }
 
 void add_time(std::vector<Finding>& rows, const Plan& plan, const Expected& expected,
@@ -190,7 +207,7 @@ std::vector<Finding> findings(const Plan& plan, const Measurement& measurement) 
     const TimeModel model(plan.request.hardware.profile, plan.request.layout);
     const Expected step = expected(lowering.graph, model);
     std::vector<Finding> rows;
-    add_memory(rows, *rank, measurement);
+    add_memory(rows, *rank, outside_memory(plan.request).communicators, measurement);
     add_process(rows, plan, *rank, measurement);
     add_flops(rows, step, measurement);
     add_time(rows, plan, step, measurement);

@@ -70,6 +70,8 @@ auto fields(const Measurement*) {
                       Key{"host_memory", &M::host_memory},
                       Key{"stages", &M::stages},
                       Key{"flops_method", &M::flops_method},
+                      Key{"counter_method", &M::counter_method},
+                      Key{"counter_flops", &M::counter_flops},
                       Key{"phases", &M::phases},
                       Key{"ops", &M::ops},
                       Key{"steps", &M::steps},

@@ -70,7 +70,10 @@ struct Measurement {
     MeasuredMemory device_memory{};
     MeasuredMemory host_memory{};
     std::vector<MeasuredStage> stages{};
-    std::string flops_method{};  ///< "counted in the kernels' loops", "CUPTI …", "launched shapes"
+    std::string flops_method{};  ///< how `phases` were counted
+    std::string
+        counter_method{};   ///< the GPU's counters behind counter_flops, or why there are none
+    Flops counter_flops{};  ///< matrix work of a step by the GPU's counters; 0: not read
     std::vector<MeasuredPhase> phases{};
     std::vector<MeasuredOp> ops{};
     std::vector<MeasuredStep> steps{};

@@ -10,6 +10,7 @@
 #include "planner/cli/output.h"
 #include "planner/cli/report_findings.h"
 #include "planner/plan/findings.h"
+#include "runtime/cli/gpu_counters.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run_checkpoint.h"
 #include "runtime/cli/run_plan.h"
@@ -100,23 +101,48 @@ public:
     }
 
 private:
+    static constexpr std::size_t kWatched = 2;      ///< steps until all that is watched has been
+    static constexpr std::size_t kCountedStep = 2;  ///< under a GPU's counters
+    static constexpr std::size_t kSettled = 3;      ///< and the step is recorded, on a GPU
+
+    [[nodiscard]] bool cuda() const { return backend_->table().device == std::string_view("cuda"); }
+
     std::unique_ptr<Executor> make_executor() {
         const auto policy =
             options_.policy == "planned" ? MemoryPolicy::planned : MemoryPolicy::per_tensor;
         try {
-            return std::make_unique<Executor>(run_.lowering.graph, *backend_,
-                                              ExecutorOptions{.policy = policy});
+            return std::make_unique<Executor>(
+                run_.lowering.graph, *backend_,
+                ExecutorOptions{.policy = policy, .launches = Launches::recorded});
         } catch (const OutOfMemory& error) {
-            throw OutOfMemory(fmt::format("{}; {}", error.what(), cli::remedies(*run_.plan)));
+            throw OutOfMemory(
+                fmt::format("{}; {}", error.what(),
+                            cli::remedies_within(run_.request(), backend_->memory().free)));
         }
     }
 
+    /// The second step (or the only one) is watched op by op; a GPU's counters run in the third.
+    StepReport take_step() {
+        const std::size_t index = measured_.steps.size();
+        if (index == std::min<std::size_t>(1, static_cast<std::size_t>(options_.steps - 1))) {
+            recorder_.emplace(*executor_).start();
+            const StepReport step = trainer_.step();
+            recorder_->stop();
+            return step;
+        }
+        if (index != kCountedStep ||
+            measured_.steps.size() + 1 >= static_cast<std::size_t>(options_.steps) || !cuda())
+            return trainer_.step();
+        StepReport step;
+        const CounterReading reading =
+            read_counters(0, run_.request().train.compute, [&] { step = trainer_.step(); });
+        measured_.counter_flops = reading.flops;
+        measured_.counter_method = reading.method;
+        return step;
+    }
+
     void one() {
-        const bool watched = measured_.steps.size() ==
-                             std::min<std::size_t>(1, static_cast<std::size_t>(options_.steps - 1));
-        if (watched) recorder_.emplace(*executor_).start();
-        const StepReport step = trainer_.step();
-        if (watched) recorder_->stop();
+        const StepReport step = take_step();
         measured_.steps.push_back({.loss = step.loss,
                                    .gradient_norm = step.gradient_norm,
                                    .loss_scale = step.loss_scale,
@@ -184,17 +210,20 @@ private:
         measured_.notes.push_back(source_);
         measured_.step = median_step();
         if (!recorder_) return;
-        measured_.flops_method = "counted in the kernels' loops";
+        measured_.flops_method =
+            cuda() ? "counted from launched shapes" : "counted in the kernels' loops";
         measured_.phases = recorder_->phases();
         measured_.ops = recorder_->ops();
         measured_.executor_overhead = recorder_->overhead();
     }
 
-    /// The first step touches every page for the first time and the second is watched op by op;
-    /// both are left out where more steps are left.
+    /// The first step touches every page for the first time, the next are watched, and a GPU's is
+    /// recorded into a graph; these are left out where more steps are left.
     [[nodiscard]] Seconds median_step() const {
         std::vector<Seconds> times;
-        const std::size_t skip = measured_.steps.size() > 2 ? 2 : measured_.steps.size() - 1;
+        const std::size_t settled = cuda() ? kSettled : kWatched;
+        const std::size_t skip =
+            measured_.steps.size() > settled ? settled : measured_.steps.size() - 1;
         for (std::size_t i = skip; i < measured_.steps.size(); ++i) {
             times.push_back(measured_.steps[i].time);
         }

@@ -93,3 +93,10 @@ TEST_CASE("RedirectedOutputHasNoColours") {
         CHECK_FALSE(contains(run_headroom(verb).out, "\033"));
     }
 }
+
+TEST_CASE("GradientsFollowAPinnedComputeDtype") {
+    const test::Run run = test::run_headroom(
+        "plan headroom/llama-15m --gpu h100 --sequence 256 --pin compute=fp32 --json -q");
+    CHECK(run.exit == 0);
+    CHECK(contains(run.json().at("best").dump(), R"("gradient":"fp32")"));
+}

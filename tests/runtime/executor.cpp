@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "planner/base/error.h"
-#include "planner/plan/comparison.h"
 #include "planner/step/lifetime.h"
 #include "tests/support/catch.h"
+#include "tests/support/step_recipes.h"
 #include "tests/support/tiny_run.h"
 
 using namespace headroom;
@@ -17,51 +17,6 @@ using namespace headroom::test;
 namespace {
 
 constexpr int kSteps = 3;
-
-/// The techniques that change where bytes lie or when they are computed, never what they are.
-std::vector<PlanRequest> recipes() {
-    std::vector<PlanRequest> list;
-    const auto add = [&](auto change) {
-        PlanRequest request = tiny_request(tiny_llama(4));
-        change(request);
-        list.push_back(request);
-    };
-    add([](PlanRequest&) {});
-    add([](PlanRequest& r) { r.train.accumulation = 3; });
-    add([](PlanRequest& r) { r.train.loss = LossKind::fused; });
-    add([](PlanRequest& r) { r.train.loss = LossKind::unfused; });
-    add([](PlanRequest& r) { r.train.attention = AttentionImpl::eager; });
-    add([](PlanRequest& r) { r.train.compute = r.train.gradient = DType::bf16; });
-    add([](PlanRequest& r) { r.train.compute = r.train.gradient = DType::f16; });
-    add([](PlanRequest& r) {
-        r.train.compute = DType::bf16;
-        r.train.master = false;
-    });
-    add([](PlanRequest& r) { r.train.optimizer = OptimizerKind::sgd; });
-    add([](PlanRequest& r) { r.train.optimizer = OptimizerKind::lion; });
-    add([](PlanRequest& r) { r.train.optimizer = OptimizerKind::adamw8bit; });
-    add([](PlanRequest& r) { r.train.dropout = 0.1; });
-    add([](PlanRequest& r) { r.recompute.mode = RecomputeMode::layer; });
-    add([](PlanRequest& r) { r.adapter.kind = AdapterKind::lora; });
-    add([](PlanRequest& r) { r.adapter.kind = AdapterKind::qlora; });
-    add([](PlanRequest& r) { r.adapter.kind = AdapterKind::dora; });
-    add([](PlanRequest& r) { r.offload.optimizer = Tier::cpu; });
-    add([](PlanRequest& r) { r.model.tied_embeddings = true; });
-    add([](PlanRequest& r) {
-        r.model.moe = MoeSpec{.experts = 4, .top_k = 2, .expert_width = 24, .aux_loss = 0.01};
-        r.model.moe_layers = {false, true, true, true};
-    });
-    return list;
-}
-
-/// What a recipe changes, for the report of a failure.
-std::string differing(const PlanRequest& request) {
-    std::string text;
-    for (const auto& row : setting_differences(tiny_request(tiny_llama(4)), request)) {
-        text += row.setting + "=" + row.b + " ";
-    }
-    return text;
-}
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;

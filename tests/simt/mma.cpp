@@ -96,7 +96,7 @@ void copy_kernel(const float* from, float* early, float* late) {
     copies.commit();
     copies.wait<1>();
     late[i] = tile[i];
-    early[32 + i] = tile[32 + i];
+    early[32 + i] = tile[32 + 4 * i];  // what this lane copies
     copies.wait<0>();
     __syncwarp();
     late[32 + i] = tile[32 + i];

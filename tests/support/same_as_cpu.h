@@ -36,6 +36,7 @@ void check_same_as_cpu(const OpCase& c, Device& device) {
          {Row{DType::f32, 3e-6}, Row{DType::bf16, 8e-3}, Row{DType::f16, 1e-3}}) {
         const OpResult expected = run(c, dtype);
         const OpResult found = run(c, dtype, device);
+        CHECK(found.counted.matrix == expected.counted.matrix);
         for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
             INFO(name(c.op) << " " << name(dtype) << " output " << i);
             CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);

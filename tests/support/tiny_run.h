@@ -32,10 +32,11 @@ inline PlanRequest tiny_request(ModelSpec model = tiny_llama()) {
 class TinyRun {
 public:
     explicit TinyRun(PlanRequest request, ExecutorOptions options = {.poison = Poison::on},
-                     Hyperparameters hyper = {.learning_rate = 1e-2})
+                     Hyperparameters hyper = {.learning_rate = 1e-2},
+                     std::unique_ptr<Backend> backend = make_cpu_backend())
         : request_(std::move(request)),
           graph_(lower(request_, stage_of(request_, 0)).graph),
-          backend_(make_cpu_backend()),
+          backend_(std::move(backend)),
           executor_(graph_, *backend_, options),
           weights_(executor_),
           source_(TokenSource::synthetic(request_.model.vocab, 3)),

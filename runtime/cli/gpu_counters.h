@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "planner/base/dtype.h"
+#include "planner/base/units.h"
+
+namespace headroom::run {
+
+/// Matrix work that the GPU's counters saw.
+struct CounterReading {
+    Flops flops{};         ///< 0: nothing was counted
+    std::string method{};  ///< the counters, or why there are none
+};
+
+/// Runs `step`, whose products are of dtype `compute`, under the counters of GPU `device`; without
+/// counters it runs all the same.
+CounterReading read_counters(int device, DType compute, const std::function<void()>& step);
+
+}  // namespace headroom::run
