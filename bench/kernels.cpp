@@ -26,7 +26,8 @@ struct Case {
     std::string_view name{};
     Op op{};
     std::vector<Input> inputs{};
-    Phase phase = Phase::forward;  ///< forward: backward ops are measured, too
+    Phase phase = Phase::forward;        ///< forward: backward ops are measured, too
+    std::vector<std::size_t> outputs{};  ///< inputs that it writes into; empty: it makes its own
 };
 
 /// Sizes of a device's cases: large enough that nothing stays in a cache.
@@ -44,6 +45,16 @@ std::vector<Case> cases(const Sizes& s) {
     const Input vector{{s.parameters}, s.dtype};
     const Input state{{s.parameters}, DType::f32};
     const AttentionShape shape{.batch = 1, .head_dim = 128, .value_dim = 128};
+    // (weights, gradient, sums, moments ...[, master]): f32 weights are their own master.
+    Case adamw{"adamw",
+               Update{.decayed = s.parameters},
+               {vector, vector, {{2}, DType::f32}, state, state},
+               Phase::update,
+               {0, 3, 4}};
+    if (s.dtype != DType::f32) {
+        adamw.inputs.push_back(state);
+        adamw.outputs = {0, 3, 4, 5};
+    }
     return {
         {"copy", Transfer{}, {state}, Phase::update},
         {"rms_norm", Norm{}, {stream, gain}},
@@ -51,10 +62,7 @@ std::vector<Case> cases(const Sizes& s) {
         {"layer_norm", Norm{.kind = NormKind::layer, .bias = true}, {stream, gain, gain}},
         {"swiglu", Activate{.gated = true}, {wide, wide}},
         {"gelu", Activate{.kind = ActivationKind::gelu}, {wide}},
-        {"adamw",
-         Update{.decayed = s.parameters},
-         {vector, vector, {{2}, DType::f32}, state, state, state},
-         Phase::update},
+        adamw,
         {"linear", Linear{}, {stream, {{4 * s.width, s.width}, s.dtype, true}}},
         {"attention", Attention{.shape = shape}, {stream, stream, stream}},
         {"head_loss",
@@ -71,7 +79,7 @@ public:
         add({{32 * kMiB}, DType::u8}, "gemm.workspace");
         std::vector<TensorId> inputs;
         for (const auto& input : c.inputs) inputs.push_back(add(input, "x"));
-        const auto outputs = graph_.emit(c.op, inputs, {"out", 0}, c.phase);
+        const auto outputs = emit(c, inputs);
         if (c.phase == Phase::forward) {
             Tape tape(graph_);
             const Tensor out = graph_[outputs[0]];
@@ -109,13 +117,22 @@ public:
     }
 
 private:
+    std::vector<TensorId> emit(const Case& c, const std::vector<TensorId>& inputs) {
+        if (c.outputs.empty()) return graph_.emit(c.op, inputs, {"out", 0}, c.phase);
+        std::vector<TensorId> outputs;
+        for (const auto i : c.outputs) outputs.push_back(inputs[i]);
+        OpNode node = graph_.make(c.op, inputs, outputs);
+        node.phase = c.phase;
+        graph_.ops.push_back(node);
+        return outputs;
+    }
     TensorId add(const Input& input, std::string_view part) {
         Tensor tensor{};
         tensor.shape = input.shape;
         tensor.dtype = input.dtype;
         tensor.label = {part, -1};
         tensor.persistent = true;
-        tensor.needs_gradient = is_floating(input.dtype);
+        tensor.needs_gradient = input.dtype != DType::i32;
         const TensorId id = graph_.add(tensor);
         if (part == "x" || part == "dy") random_.push_back(id);
         if (!input.parameter) return id;
@@ -127,7 +144,7 @@ private:
     /// Numbers between -1 and 1: a GPU draws less power, and so runs faster, on zeros.
     void randomize(TensorId id) {
         const TensorView view = executor_->view(id);
-        if (!is_floating(view.dtype)) return;
+        if (view.dtype == DType::i32) return;
         std::mt19937 random(static_cast<unsigned>(id.index));
         std::vector<std::uint16_t> halves(static_cast<std::size_t>(bytes(view).count()) /
                                           sizeof(std::uint16_t));

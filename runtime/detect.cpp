@@ -18,22 +18,26 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The shortest of the runs that fit into a third of a second, at least three: what the machine
-/// does when nothing else is in the way.
-Seconds shortest(const std::function<void()>& run) {
+/// Of the runs that fit into a third of a second, at least three: the shortest, which is what the
+/// machine can do, and the median, which is what a run will see.
+struct Times {
+    Seconds best{};
+    Seconds median{};
+};
+Times times_of(const std::function<void()>& run) {
     constexpr double kEnough = 0.33;
-    constexpr int kLeast = 3;
-    double best = 1e30;
+    constexpr std::size_t kLeast = 3;
+    std::vector<double> took;
     double all = 0.0;
     run();
-    for (int i = 0; i < kLeast || all < kEnough; ++i) {
+    while (took.size() < kLeast || all < kEnough) {
         const auto start = Clock::now();
         run();
-        const double took = std::chrono::duration<double>(Clock::now() - start).count();
-        best = std::min(best, took);
-        all += took;
+        took.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+        all += took.back();
     }
-    return Seconds{best};
+    std::ranges::sort(took);
+    return {Seconds{took.front()}, Seconds{took[took.size() / 2]}};
 }
 
 struct OpInputSpec {
@@ -41,16 +45,22 @@ struct OpInputSpec {
     DType dtype = DType::f32;
 };
 
-struct Rates {
-    double matrix = 0.0;  ///< FLOP/s as the op declares its work
-    double vector = 0.0;
-    double bytes = 0.0;
-    Seconds time{};
+/// What an op declares to do, and how long that took.
+struct Measured {
+    Work work{};
+    Times time{};
+
+    /// FLOP/s of its products at their best, and as a rule.
+    [[nodiscard]] double best_matrix() const { return work.matrix.count() / time.best.count(); }
+    [[nodiscard]] double matrix() const { return work.matrix.count() / time.median.count(); }
+    [[nodiscard]] double vector() const { return work.vector.count() / time.median.count(); }
+    [[nodiscard]] double bytes() const { return work.moved.real() / time.median.count(); }
 };
 
-/// Runs an op's own kernel on operands of these shapes.
-Rates measure(const Op& op, std::vector<OpInputSpec> inputs, Phase phase = Phase::forward,
-              std::size_t extra_outputs = 0) {
+/// Runs an op's own kernel on operands of these shapes; `outputs` are those it writes into, if it
+/// does not make its own.
+Measured measure(const Op& op, std::vector<OpInputSpec> inputs, Phase phase = Phase::forward,
+                 const std::vector<std::size_t>& outputs = {}) {
     StepGraph graph;
     const auto add = [&](Shape shape, DType dtype, std::string_view part) {
         Tensor tensor{};
@@ -64,12 +74,11 @@ Rates measure(const Op& op, std::vector<OpInputSpec> inputs, Phase phase = Phase
     add({32 * kMiB}, DType::u8, "gemm.workspace");
     std::vector<TensorId> in;
     for (const auto& input : inputs) in.push_back(add(input.shape, input.dtype, "x"));
-    std::vector<TensorId> out;
-    if (extra_outputs == 0) {
-        out = graph.emit(op, in, {"y", 0}, phase);
+    if (outputs.empty()) {
+        graph.emit(op, in, {"y", 0}, phase);
     } else {
-        out.push_back(in[0]);
-        out.insert(out.end(), in.end() - static_cast<std::ptrdiff_t>(extra_outputs), in.end());
+        std::vector<TensorId> out;
+        for (const auto i : outputs) out.push_back(in[i]);
         OpNode node = graph.make(op, in, out);
         node.phase = phase;
         graph.ops.push_back(node);
@@ -77,50 +86,65 @@ Rates measure(const Op& op, std::vector<OpInputSpec> inputs, Phase phase = Phase
     const auto backend = make_cpu_backend();
     Executor executor(graph, *backend);
     executor.begin_step({});
-    const Seconds time = shortest([&] {
+    const Times time = times_of([&] {
         if (phase == Phase::update) {
             executor.update();
         } else {
             executor.micro_step(0);
         }
     });
-    const Work done = work(graph, graph.ops.front());
-    return {.matrix = done.matrix.count() / time.count(),
-            .vector = done.vector.count() / time.count(),
-            .bytes = done.moved.real() / time.count(),
-            .time = time};
+    return {work(graph, graph.ops.front()), time};
 }
 
-/// FLOP/s of a square product.
-double product_rate(std::int64_t size, DType dtype) {
-    return measure(Linear{}, {{{size, size}, dtype}, {{size, size}, dtype}}).matrix;
+/// FLOP/s of a square product, at its best.
+double product_peak(std::int64_t size, DType dtype) {
+    return measure(Linear{}, {{{size, size}, dtype}, {{size, size}, dtype}}).best_matrix();
+}
+
+/// FLOP/s of a linear layer's three products one after the other, as a rule.
+double layer_rate() {
+    constexpr std::int64_t kTokens = 1024;
+    constexpr std::int64_t kIn = 384;
+    constexpr std::int64_t kOut = 1024;
+    const OpInputSpec x{{kTokens, kIn}, DType::f32};
+    const OpInputSpec dy{{kTokens, kOut}, DType::f32};
+    const OpInputSpec weight{{kOut, kIn}, DType::f32};
+    Flops done{};
+    Seconds took{};
+    for (const auto& each : {measure(Linear{}, {x, weight}),
+                             measure(LinearGradInput{.out_dtype = DType::f32}, {dy, weight}),
+                             measure(LinearGradWeight{}, {x, dy, weight}, Phase::backward, {2})}) {
+        done += each.work.matrix;
+        took += each.time.median;
+    }
+    return done.count() / took.count();
 }
 
 double attention_rate() {
     constexpr std::int64_t kTokens = 512;
     const Attention op{.shape = {.batch = 2, .head_dim = 64, .value_dim = 64}};
     const OpInputSpec heads{{2 * kTokens, 6 * 64}, DType::f32};
-    return measure(op, {heads, heads, heads}).matrix;
+    return measure(op, {heads, heads, heads}).matrix();
 }
 
 /// Bytes per second of a copy that no cache holds, read and written bytes both counted.
-double copy_rate() { return measure(Cast{.to = DType::f32}, {{{48 * kMiB}, DType::f32}}).bytes; }
+double copy_rate() { return measure(Cast{.to = DType::f32}, {{{48 * kMiB}, DType::f32}}).bytes(); }
 
 double adamw_rate() {
     const OpInputSpec flat{{8 * kMiB}, DType::f32};
     return measure(Update{.decayed = 8 * kMiB}, {flat, flat, {{2}, DType::f32}, flat, flat},
-                   Phase::update, 2)
-        .bytes;
+                   Phase::update, {0, 3, 4})
+        .bytes();
 }
 
 double vector_rate() {
     const Activate op{.kind = ActivationKind::silu, .gated = true};
     const OpInputSpec x{{512, 1024}, DType::f32};
-    return measure(op, {x, x}).vector;
+    return measure(op, {x, x}).vector();
 }
 
 double latency() {
-    return measure(Add{}, {{{4, 4}, DType::f32}, {{4, 4}, DType::f32}}).time.count();
+    return measure(Add{}, {{{4, 4}, DType::f32}, {{4, 4}, DType::f32}}).time.median.count();
 }
 
 double fraction(double part, double whole, double least) {
@@ -132,10 +156,9 @@ double fraction(double part, double whole, double least) {
 Json detect_processor(const std::string& id, const std::string& date) {
     constexpr double kTera = 1e12;
     const Bytes base = resident_set();
-    const double small = product_rate(384, DType::f32);
-    const double large = std::max(product_rate(1024, DType::f32), small);
-    const double bf16 = std::min(product_rate(512, DType::bf16), large);
-    const double fp16 = std::min(product_rate(512, DType::f16), large);
+    const double large = std::max(product_peak(1024, DType::f32), product_peak(384, DType::f32));
+    const double bf16 = std::min(product_peak(512, DType::bf16), large);
+    const double fp16 = std::min(product_peak(512, DType::f16), large);
     const double copy = copy_rate();
     const MachineMemory memory = machine_memory();
     Json json{
@@ -151,7 +174,7 @@ Json detect_processor(const std::string& id, const std::string& date) {
           {"high", base.real() / static_cast<double>(kMiB) * 2.0}}},
         {"memory_bandwidth_gb_s", copy / 1e9},
         {"peak_tflops", {{"fp32", large / kTera}, {"bf16", bf16 / kTera}, {"fp16", fp16 / kTera}}},
-        {"gemm_fraction", fraction(small, large, 0.01)},
+        {"gemm_fraction", fraction(layer_rate(), large, 0.01)},
         {"attention_fraction", fraction(attention_rate(), large, 0.01)},
         {"memory_fraction", fraction(adamw_rate(), copy, 0.01)},
         {"vector_fraction", fraction(vector_rate(), large, 1e-4)},

@@ -103,6 +103,7 @@ Executor::Executor(const StepGraph& graph, Backend& backend, ExecutorOptions opt
         arena_.birth(id, -1);
         backend.fill(arena_.base(id), bytes(tensor), 0, tensor.place);
     }
+    readers_.assign(graph.tensors.size(), 0);
     if (!scalars_.valid()) throw InternalError("the graph has no input.scalars");
 }
 

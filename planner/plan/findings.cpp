@@ -142,6 +142,26 @@ void add_flops(std::vector<Finding>& rows, const Expected& expected, const Measu
     rows.push_back(row);
 }
 
+/// What follows from a step's time: tokens a second and the shares of the peak that were reached.
+void add_rates(std::vector<Finding>& rows, const CostBreakdown& cost, Seconds measured) {
+    const double ratio = cost.step / measured;
+    struct Rate {
+        const char* part;
+        NumberUnit unit;
+        double predicted;
+    };
+    for (const auto& [part, unit, predicted] :
+         {Rate{"tokens a second", NumberUnit::rate, cost.tokens_per_second},
+          Rate{"MFU", NumberUnit::fraction, cost.mfu},
+          Rate{"HFU", NumberUnit::fraction, cost.hfu}}) {
+        rows.push_back({.group = "time",
+                        .part = part,
+                        .unit = unit,
+                        .predicted = predicted,
+                        .measured = predicted * ratio});
+    }
+}
+
 void add_time(std::vector<Finding>& rows, const Plan& plan, const Expected& expected,
               const Measurement& measured) {
     const auto& cost = plan.predicted.cost;
@@ -163,6 +183,9 @@ void add_time(std::vector<Finding>& rows, const Plan& plan, const Expected& expe
             fmt::format("band {} to {}", to_string(cost.step_low), to_string(cost.step_high));
     }
     rows.push_back(step);
+    if (same_kind && measured.ranks == 1 && measured.step > Seconds{}) {
+        add_rates(rows, cost, measured.step);
+    }
     for (const auto& phase : measured.phases) {
         const auto found = expected.time.find(phase.phase);
         rows.push_back({.group = "time",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 
 #include "planner/technique/replay.h"
 
@@ -123,7 +124,8 @@ private:
         const double scale = spec_.alpha / static_cast<double>(spec_.rank);
         // DoRA scales the matrix, not the bias, which joins when that is done.
         const bool late_bias = spec_.kind == AdapterKind::dora && in.size() > 2;
-        const std::vector<TensorId> operands(in.begin(), in.begin() + (late_bias ? 2 : in.size()));
+        const std::span kept = std::span(in).first(late_bias ? 2 : in.size());
+        const std::vector<TensorId> operands(kept.begin(), kept.end());
         const TensorId plain = replay_.emit_as(node, linear, operands)[0];
         TensorId x = in[0];
         if (spec_.dropout > 0.0) {
