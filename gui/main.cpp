@@ -27,6 +27,6 @@ int main(int argc, char** argv) {
     QApplication app(argc, argv);
     QApplication::setApplicationName(QStringLiteral("headroom"));
     QApplication::setDesktopFileName(QStringLiteral("headroom"));
-    QApplication::setWindowIcon(QIcon::fromTheme(QStringLiteral("headroom")));
+    QApplication::setWindowIcon(QIcon(QStringLiteral(":/headroom.svg")));
     return run(app);
 }

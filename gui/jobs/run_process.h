@@ -44,6 +44,8 @@ public:
     /// Asks the child to end after its step; ends it when it does not.
     void stop();
     [[nodiscard]] bool isRunning() const { return m_child != nullptr; }
+    /// Of the child; 0 when none runs.
+    [[nodiscard]] qint64 pid() const { return m_child ? m_child->processId() : 0; }
 
 Q_SIGNALS:
     void started(QString device);
