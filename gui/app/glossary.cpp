@@ -20,10 +20,12 @@ constexpr TermRow kTerms[] = {
     {"GPU", "A profile with capacity, bandwidth and dense peaks; each figure names its source."},
     {"GPUs", "All GPUs of the run. Those that no other degree takes are data parallel."},
     {"Nodes", "Machines of the node type; the GPUs follow from it."},
-    {"Batch", "Sequences that one optimizer step takes over all GPUs: micro-batch times "
-              "accumulation times data ranks."},
-    {"Ladder", "Techniques in the order in which they are usually tried, each on top of the ones "
-               "before, with what it buys in memory and costs in time."},
+    {"Batch",
+     "Sequences that one optimizer step takes over all GPUs: micro-batch times "
+     "accumulation times data ranks."},
+    {"Ladder",
+     "Techniques in the order in which they are usually tried, each on top of the ones "
+     "before, with what it buys in memory and costs in time."},
     {"Peak", "The moment of a step at which the fullest GPU holds most."},
     {"Band", "Low, expected and high memory: what drivers and libraries take is not exact."},
     {"Tight", "Fits as expected, but not at the high end of the band."},
@@ -32,8 +34,9 @@ constexpr TermRow kTerms[] = {
     {"Bubble", "Time in which a pipeline stage waits for another."},
     {"Pareto front", "Plans that no other beats in memory, time and price at once."},
     {"Capacity", "Device memory that the driver reports as total, before its own context."},
-    {"GiB and GB", "A GiB is 2^30 bytes, a GB 10^9. Capacities are in GiB unless you choose GB; "
-                   "link rates are always in GB/s."},
+    {"GiB and GB",
+     "A GiB is 2^30 bytes, a GB 10^9. Capacities are in GiB unless you choose GB; "
+     "link rates are always in GB/s."},
     {"Digest", "A fingerprint of the lowered step: two plans with one digest do the same work."},
 };
 

@@ -122,8 +122,9 @@ void MainWindow::connectDocument() {
                                              .arg(plan->predicted.ops)
                                              .arg(text(plan->predicted.digest)));
                 if (!m_digest.empty() && m_digest != plan->predicted.digest) {
-                    m_session.tell(tr("Another version wrote this plan: this one lowers the step "
-                                      "differently, and the numbers are this version's."));
+                    m_session.tell(
+                        tr("Another version wrote this plan: this one lowers the step "
+                           "differently, and the numbers are this version's."));
                 }
                 m_digest.clear();
             });

@@ -34,8 +34,8 @@ public:
     MainWindow(Library library, Places places, QWidget* parent = nullptr);
     ~MainWindow() override;
 
-    /// Opens a plan, request, model, GPU profile or measurement; what is wrong with it is a message,
-    /// and the document stays.
+    /// Opens a plan, request, model, GPU profile or measurement; what is wrong with it is a
+    /// message, and the document stays.
     void openPath(const QString& path);
     bool saveTo(const QString& path);
     /// By suffix: json, csv, md, txt, png, svg. The present page, or the plan.

@@ -91,9 +91,8 @@ void MainWindow::save() {
 }
 
 void MainWindow::saveAs() {
-    const auto path = QFileDialog::getSaveFileName(this, tr("Save the plan"),
-                                                   QStringLiteral("plan.json"),
-                                                   tr("Plans (*.json)"));
+    const auto path = QFileDialog::getSaveFileName(
+        this, tr("Save the plan"), QStringLiteral("plan.json"), tr("Plans (*.json)"));
     if (!path.isEmpty()) saveTo(path);
 }
 

@@ -40,18 +40,18 @@ void MainWindow::showPalette() {
                             [this, row] { (this->*row.run)(); }});
     }
     for (int page = 0; page < m_pages->count(); ++page) {
-        commands.push_back(
-            {tr("Go to: %1").arg(m_pages->tabText(page).remove(QLatin1Char('&'))), {},
-             [this, page] { m_pages->setCurrentIndex(page); }});
+        commands.push_back({tr("Go to: %1").arg(m_pages->tabText(page).remove(QLatin1Char('&'))),
+                            {},
+                            [this, page] { m_pages->setCurrentIndex(page); }});
     }
     for (const auto& knob : knobs()) {
         auto* editor = m_request->form().editorOf(knob.name);
         if (editor == nullptr) continue;
-        commands.push_back({tr("Set %1 – %2").arg(label_of(knob), text(knob.help)), {},
-                            [this, editor] {
-                                m_request->disclose(true);
-                                editor->setFocus(Qt::ShortcutFocusReason);
-                            }});
+        commands.push_back(
+            {tr("Set %1 – %2").arg(label_of(knob), text(knob.help)), {}, [this, editor] {
+                 m_request->disclose(true);
+                 editor->setFocus(Qt::ShortcutFocusReason);
+             }});
     }
     auto* dialog = new PaletteDialog(std::move(commands), this);
     dialog->setAttribute(Qt::WA_DeleteOnClose);

@@ -36,7 +36,8 @@ QString dropped(const QString& what, const std::exception& error) {
 /// Whether the program that wrote "autosave-PID.json" still runs.
 bool is_running(const QString& entry) {
     bool number = false;
-    const auto pid = QFileInfo(entry).completeBaseName().section(QLatin1Char('-'), 1).toInt(&number);
+    const auto pid =
+        QFileInfo(entry).completeBaseName().section(QLatin1Char('-'), 1).toInt(&number);
     return number && pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
 }
 
@@ -83,17 +84,16 @@ Autosave::Autosave(QString folder)
       m_file(QStringLiteral("%1/autosave-%2.json").arg(m_folder).arg(::getpid())) {}
 
 QString Autosave::write(const PlanRequest& request, const QString& path) {
-    return write_json(m_file, {{"format", kFormat},
-                               {"path", path.toStdString()},
-                               {"request", to_json(request)}});
+    return write_json(
+        m_file, {{"format", kFormat}, {"path", path.toStdString()}, {"request", to_json(request)}});
 }
 
 void Autosave::drop() { QFile::remove(m_file); }
 
 Kept<std::optional<Recovered>> Autosave::take(const Library& library) {
     Kept<std::optional<Recovered>> out;
-    const auto entries = QDir(m_folder).entryInfoList({QStringLiteral("autosave-*.json")},
-                                                      QDir::Files, QDir::Time);
+    const auto entries =
+        QDir(m_folder).entryInfoList({QStringLiteral("autosave-*.json")}, QDir::Files, QDir::Time);
     for (const auto& entry : entries) {
         const auto file = entry.absoluteFilePath();
         if (is_running(file)) continue;

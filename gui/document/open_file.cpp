@@ -11,8 +11,9 @@ namespace {
 OpenedModel open_model(const std::string& file, const Library& library) {
     auto source = load_model(file, library.profiles_root);
     if (!source.spec) {
-        throw InputError(file, "is of a family without an adapter: only its parameter count is "
-                               "known, which is not enough for a plan");
+        throw InputError(file,
+                         "is of a family without an adapter: only its parameter count is "
+                         "known, which is not enough for a plan");
     }
     return {.model = *source.spec, .notes = source.notes};
 }

@@ -53,14 +53,14 @@ private:
     void launch() {
         m_running = true;
         m_stop = std::stop_source();
-        m_pool.start([this, input = std::move(*m_next), asked = m_asked,
-                      token = m_stop.get_token()] {
-            auto outcome = outcome_of(input, token);
-            QMetaObject::invokeMethod(
-                &m_home, [this, asked, outcome = std::move(outcome)]() mutable {
-                    finish(asked, std::move(outcome));
-                });
-        });
+        m_pool.start(
+            [this, input = std::move(*m_next), asked = m_asked, token = m_stop.get_token()] {
+                auto outcome = outcome_of(input, token);
+                QMetaObject::invokeMethod(&m_home,
+                                          [this, asked, outcome = std::move(outcome)]() mutable {
+                                              finish(asked, std::move(outcome));
+                                          });
+            });
         m_next.reset();
     }
 

@@ -30,20 +30,18 @@ Planner::Planner(QObject* parent)
              [this](auto outcome) { takePlan(std::move(outcome)); }),
       m_details([](const auto& plan, const std::stop_token&) { return details_of(plan); },
                 [this](auto outcome) {
-                    tell_result(outcome,
-                                [this](const auto& each) { Q_EMIT detailsChanged(each); });
+                    tell_result(outcome, [this](const auto& each) { Q_EMIT detailsChanged(each); });
                 }),
-      m_ladder([](const PlanRequest& request, const std::stop_token&) {
-                   return make_shared<const Ladder>(ladder(request));
-               },
+      m_ladder([](const PlanRequest& request,
+                  const std::stop_token&) { return make_shared<const Ladder>(ladder(request)); },
                [this](auto outcome) {
                    tell_result(outcome, [this](const auto& each) { Q_EMIT ladderChanged(each); });
                }),
-      m_form([](const PlanRequest& request,
-                const std::stop_token&) { return knob_states(request); },
-             [this](auto outcome) {
-                 tell_result(outcome, [this](const auto& each) { Q_EMIT formChanged(each); });
-             }),
+      m_form(
+          [](const PlanRequest& request, const std::stop_token&) { return knob_states(request); },
+          [this](auto outcome) {
+              tell_result(outcome, [this](const auto& each) { Q_EMIT formChanged(each); });
+          }),
       m_search(
           [this](const SearchRequest& request, const std::stop_token& stop) {
               const auto tell = [this](std::int64_t done, std::int64_t space) {

@@ -75,8 +75,8 @@ void RunProcess::start(const RunSetup& setup, const QByteArray& planDocument) {
                 end(farewell(code, status));
             });
     m_silence.start(m_setup.silenceMs);
-    m_child->start(setup.program, QStringList{file.fileName(), QStringLiteral("--json-lines")} +
-                                      setup.arguments);
+    m_child->start(setup.program,
+                   QStringList{file.fileName(), QStringLiteral("--json-lines")} + setup.arguments);
 }
 
 void RunProcess::stop() {

@@ -27,7 +27,7 @@ struct RunSetup {
     QString program{};
     QStringList arguments{};  ///< after the plan's file
     int silenceMs = 120'000;
-    int killMs = 3'000;       ///< from asking to stop to ending it
+    int killMs = 3'000;  ///< from asking to stop to ending it
 };
 
 /// A run in a child process, told line by line. However the child ends, `ended` says it in one

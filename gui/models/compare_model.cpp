@@ -65,10 +65,9 @@ QString CompareModel::cell(const Row& row, std::size_t plan) const {
     const double value = row.number->get(*m_plans[plan].plan);
     const auto shown = m_figures.number(row.number->unit, value);
     if (m_baseline < 0 || static_cast<std::size_t>(m_baseline) == plan) return shown;
-    const double base =
-        row.number->get(*m_plans[static_cast<std::size_t>(m_baseline)].plan);
-    return QStringLiteral("%1   (%2)").arg(
-        shown, m_figures.difference(row.number->unit, value - base));
+    const double base = row.number->get(*m_plans[static_cast<std::size_t>(m_baseline)].plan);
+    return QStringLiteral("%1   (%2)")
+        .arg(shown, m_figures.difference(row.number->unit, value - base));
 }
 
 QVariant CompareModel::data(const QModelIndex& at, int role) const {

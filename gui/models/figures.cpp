@@ -21,9 +21,7 @@ double Figures::in(Bytes bytes) const {
 
 QString Figures::bare(Bytes bytes) const { return QString::number(in(bytes), 'f', 2); }
 
-QString Figures::memory(Bytes bytes) const {
-    return bare(bytes) + QLatin1Char(' ') + unitName();
-}
+QString Figures::memory(Bytes bytes) const { return bare(bytes) + QLatin1Char(' ') + unitName(); }
 
 QString Figures::change(Bytes bytes) const {
     if (bytes == Bytes{}) return QStringLiteral("=");

@@ -77,8 +77,7 @@ bool KnobModel::setData(const QModelIndex& at, const QVariant& value, int role) 
     if (at.column() != ValueColumn || role != Qt::EditRole) return false;
     const Knob& knob = knobAt(at.row());
     try {
-        const auto next =
-            with_knob(m_request, knob, parse(knob, value.toString().toStdString()));
+        const auto next = with_knob(m_request, knob, parse(knob, value.toString().toStdString()));
         Q_EMIT edited(next, label_of(knob),
                       QString::fromUtf8(knob.name.data(), static_cast<int>(knob.name.size())));
     } catch (const InputError& error) {

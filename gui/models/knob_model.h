@@ -23,8 +23,9 @@ struct KnobState {
 /// fault that the request has anyway is not held against a setting.
 std::vector<KnobState> knob_states(const PlanRequest& request);
 
-/// The technique form as a model: a row a knob (name, value, why it cannot be turned), straight from
-/// the knob table. Setting a value asks for an edit; the document makes it and shows it here again.
+/// The technique form as a model: a row a knob (name, value, why it cannot be turned), straight
+/// from the knob table. Setting a value asks for an edit; the document makes it and shows it here
+/// again.
 class KnobModel : public QAbstractTableModel {
     Q_OBJECT
 

@@ -8,9 +8,9 @@ namespace headroom::gui {
 namespace {
 
 void add_counts(std::vector<KnobValue>& out, const Knob& knob, std::int64_t value) {
-    for (const std::int64_t each : {value * 2, value / 2, value + 1, value - 1,
-                                    static_cast<std::int64_t>(knob.low), std::int64_t{2},
-                                    std::int64_t{4}, std::int64_t{8}}) {
+    for (const std::int64_t each :
+         {value * 2, value / 2, value + 1, value - 1, static_cast<std::int64_t>(knob.low),
+          std::int64_t{2}, std::int64_t{4}, std::int64_t{8}}) {
         const auto real = static_cast<double>(each);
         if (each != value && real >= knob.low && real <= knob.high) out.emplace_back(each);
     }
@@ -44,8 +44,8 @@ std::vector<KnobValue> other_values(const Knob& knob, const KnobValue& value) {
 QString off_reason(const Knob& knob, const PlanRequest& before, const PlanRequest& after) {
     for (const auto& listed : listed_techniques()) {
         if (listed.group != knob.group() || listed.is_on(before) || listed.is_on(after)) continue;
-        const auto technique = QString::fromUtf8(knob.technique.data(),
-                                                 static_cast<int>(knob.technique.size()));
+        const auto technique =
+            QString::fromUtf8(knob.technique.data(), static_cast<int>(knob.technique.size()));
         return QObject::tr("takes effect once %1 is on").arg(technique);
     }
     return {};

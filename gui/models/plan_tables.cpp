@@ -39,10 +39,10 @@ void add_times(std::vector<CostRow>& rows, const CostBreakdown& cost) {
         const char* note;
     };
     const Part parts[] = {
-        {"compute", cost.compute, "kernels of forward and backward"},
-        {"communication", cost.exposed_communication, "collectives that nothing hides"},
+        {"compute", cost.compute, "forward and backward"},
+        {"communication", cost.exposed_communication, "collectives not hidden"},
         {"bubble", cost.bubble, "pipeline stages that wait"},
-        {"transfer", cost.transfer, "host and NVMe traffic that nothing hides"},
+        {"transfer", cost.transfer, "host, NVMe; not hidden"},
         {"optimizer", cost.optimizer, "the update"},
     };
     rows.push_back({tr("Time of a step"), text(cost.step),
@@ -57,8 +57,7 @@ void add_times(std::vector<CostRow>& rows, const CostBreakdown& cost) {
 void add_rates(std::vector<CostRow>& rows, const CostBreakdown& cost) {
     rows.push_back({tr("Speed"), QString::fromStdString(cli::rounded(cost.tokens_per_second)),
                     tr("tokens a second, of all GPUs"), true});
-    rows.push_back({QStringLiteral("MFU"), percent(cost.mfu),
-                    tr("of the dense peak, without recomputation")});
+    rows.push_back({QStringLiteral("MFU"), percent(cost.mfu), tr("of the dense peak")});
     rows.push_back({QStringLiteral("HFU"), percent(cost.hfu), tr("with recomputation")});
     rows.push_back({tr("model FLOPs"), QString::fromStdString(to_string(cost.model_flops)),
                     tr("the mathematics of a step")});
@@ -69,22 +68,24 @@ void add_run(std::vector<CostRow>& rows, const CostBreakdown& cost) {
     const auto price = QString::fromStdString(to_string(cost.usd));
     rows.push_back({whole ? tr("The whole run") : tr("One step"),
                     cost.usd > Usd{} ? price : tr("price unknown"),
-                    whole ? tr("%1 steps").arg(text(with_thousands(cost.steps))) : QString(), true});
+                    whole ? tr("%1 steps").arg(text(with_thousands(cost.steps))) : QString(),
+                    true});
     rows.push_back({tr("GPU-hours"), QString::number(cost.gpu_hours, 'g', 4), {}});
     if (cost.energy_kwh > 0.0) {
         rows.push_back({tr("energy"), QString::number(cost.energy_kwh, 'g', 4) + tr(" kWh"),
+                        tr("GPU-hours at rated power"), false,
                         cost.notes.empty() ? QString() : text(cost.notes.back())});
     }
     if (!cost.price.provider.empty()) {
-        rows.push_back({tr("a GPU-hour"), QString::fromStdString(to_string(cost.price.per_gpu_hour)),
+        rows.push_back({tr("a GPU-hour"),
+                        QString::fromStdString(to_string(cost.price.per_gpu_hour)),
                         text(cost.price.provider) + QLatin1Char(' ') + text(cost.price.kind) +
                             QLatin1Char(' ') + text(cost.price.dated)});
     }
 }
 
 QString peak_place(const RankMemory& rank) {
-    const auto layer =
-        rank.peak_layer < 0 ? QString() : tr(" of layer %1").arg(rank.peak_layer);
+    const auto layer = rank.peak_layer < 0 ? QString() : tr(" of layer %1").arg(rank.peak_layer);
     return tr("peak in the %1 pass%2, during %3")
         .arg(text(name(rank.peak_phase)), layer, text(rank.peak_op));
 }
@@ -144,12 +145,12 @@ std::vector<CostRow> cost_rows(const Plan& plan) {
 
 RowModel<CostRow> cost_model() {
     using R = CostRow;
-    return RowModel<R>({{"cost", "", [](const R& r, const Figures&) { return r.name; }},
-                        {"", "", [](const R& r, const Figures&) { return r.value; }, nullptr,
-                         kRight},
-                        {"", "", [](const R& r, const Figures&) { return r.note; }}},
-                       [](const R& r) { return r.heading ? Tone::heading : Tone::plain; },
-                       [](const R& r, const Figures&) { return r.note; });
+    return RowModel<R>(
+        {{"cost", "", [](const R& r, const Figures&) { return r.name; }},
+         {"", "", [](const R& r, const Figures&) { return r.value; }, nullptr, kRight},
+         {"", "", [](const R& r, const Figures&) { return r.note; }}},
+        [](const R& r) { return r.heading ? Tone::heading : Tone::plain; },
+        [](const R& r, const Figures&) { return r.source.isEmpty() ? r.note : r.source; });
 }
 
 std::vector<PhaseMemory> phase_rows(const Plan& plan) {
@@ -179,9 +180,8 @@ std::vector<AliveRow> alive_rows(const std::vector<PeakCategory>& categories) {
     for (const auto& category : categories) {
         for (const auto& item : category.items) rows.push_back({text(category.name), item});
     }
-    std::ranges::stable_sort(rows, [](const auto& a, const auto& b) {
-        return a.item.bytes > b.item.bytes;
-    });
+    std::ranges::stable_sort(
+        rows, [](const auto& a, const auto& b) { return a.item.bytes > b.item.bytes; });
     return rows;
 }
 
@@ -202,13 +202,15 @@ RowModel<AliveRow> alive_model() {
 
 FitBadge fit_badge(const Plan& plan, const Figures& figures) {
     if (const auto* fits = std::get_if<Fits>(&plan.verdict)) {
-        const auto free = tr("%1 of %2 free on each GPU; ")
-                              .arg(figures.memory(fits->headroom),
-                                   figures.memory(plan.predicted.capacity));
+        const auto free =
+            tr("%1 of %2 free on each GPU; ")
+                .arg(figures.memory(fits->headroom), figures.memory(plan.predicted.capacity));
         const auto where = peak_place(plan.predicted.worst_rank());
         if (!fits->tight) return {Fit::fits, tr("Fits"), free + where, {}};
-        return {Fit::tight, tr("Tight"),
-                tr("as expected, but not at the high end of the band; ") + free + where, {}};
+        return {Fit::tight,
+                tr("Tight"),
+                tr("as expected, but not at the high end of the band; ") + free + where,
+                {}};
     }
     const auto& shortfall = std::get<Shortfall>(plan.verdict);
     QStringList remedies;

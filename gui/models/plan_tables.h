@@ -26,6 +26,7 @@ struct CostRow {
     QString value{};
     QString note{};
     bool heading = false;
+    QString source{};  ///< where the figure comes from; what hovering shows
 };
 std::vector<CostRow> cost_rows(const Plan& plan);
 RowModel<CostRow> cost_model();

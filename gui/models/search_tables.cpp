@@ -87,28 +87,27 @@ std::vector<RungRow> rung_rows(const Ladder& ladder) {
 
 RowModel<RungRow> rung_model() {
     using R = RungRow;
-    return RowModel<R>(
-        {{"rung", "Each on top of the one before",
-          [](const R& r, const Figures&) { return text(r.rung.name); }},
-         {"%unit a GPU", "On the fullest GPU",
-          [](const R& r, const Figures& f) { return f.bare(r.rung.memory); },
-          [](const R& r) { return QVariant(r.rung.memory.real()); }, kRight},
-         {"buys, %unit", "Less than the rung before",
-          [](const R& r, const Figures& f) {
-              return r.ground || r.isSkipped() ? QString() : f.bare(r.rung.bought);
-          },
-          [](const R& r) { return QVariant(r.rung.bought.real()); }, kRight},
-         {"step", "Time of an optimizer step",
-          [](const R& r, const Figures&) { return text(r.rung.step); },
-          [](const R& r) { return QVariant(r.rung.step.count()); }, kRight},
-         {"costs", "More than the rung before",
-          [](const R& r, const Figures&) {
-              return r.ground || r.isSkipped() ? QString() : change(r.rung.paid);
-          },
-          [](const R& r) { return QVariant(r.rung.paid.count()); }, kRight},
-         {"fits", "", [](const R& r, const Figures&) { return fit_word(r); }},
-         {"note", "", [](const R& r, const Figures&) { return text(r.rung.note); }}},
-        rung_tone);
+    return RowModel<R>({{"rung", "Each on top of the one before",
+                         [](const R& r, const Figures&) { return text(r.rung.name); }},
+                        {"%unit a GPU", "On the fullest GPU",
+                         [](const R& r, const Figures& f) { return f.bare(r.rung.memory); },
+                         [](const R& r) { return QVariant(r.rung.memory.real()); }, kRight},
+                        {"buys, %unit", "Less than the rung before",
+                         [](const R& r, const Figures& f) {
+                             return r.ground || r.isSkipped() ? QString() : f.bare(r.rung.bought);
+                         },
+                         [](const R& r) { return QVariant(r.rung.bought.real()); }, kRight},
+                        {"step", "Time of an optimizer step",
+                         [](const R& r, const Figures&) { return text(r.rung.step); },
+                         [](const R& r) { return QVariant(r.rung.step.count()); }, kRight},
+                        {"costs", "More than the rung before",
+                         [](const R& r, const Figures&) {
+                             return r.ground || r.isSkipped() ? QString() : change(r.rung.paid);
+                         },
+                         [](const R& r) { return QVariant(r.rung.paid.count()); }, kRight},
+                        {"fits", "", [](const R& r, const Figures&) { return fit_word(r); }},
+                        {"note", "", [](const R& r, const Figures&) { return text(r.rung.note); }}},
+                       rung_tone);
 }
 
 std::vector<CandidateRow> candidate_rows(const SearchResult& result) {
@@ -144,6 +143,7 @@ RowModel<CandidateRow> candidate_model() {
           },
           candidate_key<&Candidate::usd_per_million_tokens>, kRight},
          {"fits", "", [](const R& r, const Figures&) { return fit_word(r); }},
+         {"differs by", "From the best", [](const R& r, const Figures&) { return r.settings; }},
          {"GPUs", "",
           [](const R& r, const Figures&) {
               return QString::number(r.candidate.request.hardware.gpus);
@@ -160,8 +160,7 @@ RowModel<CandidateRow> candidate_model() {
           [](const R& r, const Figures&) {
               return QString::number(r.candidate.request.layout.zero);
           },
-          nullptr, kRight},
-         {"differs by", "From the best", [](const R& r, const Figures&) { return r.settings; }}},
+          nullptr, kRight}},
         [](const R& r) { return r.best ? Tone::good : Tone::plain; },
         [](const R& r, const Figures&) { return r.settings; });
 }

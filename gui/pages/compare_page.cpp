@@ -3,6 +3,7 @@
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
+#include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
 #include <QSignalBlocker>
@@ -25,16 +26,17 @@ QString letter(std::size_t index) {
 ComparePage::ComparePage(Session& session, QWidget* parent)
     : QWidget(parent),
       m_session(session),
-      m_predict([](const PlanRequest& request, const std::stop_token&) {
-                    return std::make_shared<const Plan>(predict(request));
-                },
-                [this](auto outcome) {
-                    if (auto* refusal = std::get_if<Refusal>(&outcome)) {
-                        m_session.tell(refusal->sentence);
-                    } else {
-                        add(m_predicting, std::get<0>(outcome));
-                    }
-                }) {
+      m_predict(
+          [](const PlanRequest& request, const std::stop_token&) {
+              return std::make_shared<const Plan>(predict(request));
+          },
+          [this](auto outcome) {
+              if (auto* refusal = std::get_if<Refusal>(&outcome)) {
+                  m_session.tell(refusal->sentence);
+              } else {
+                  add(m_predicting, std::get<0>(outcome));
+              }
+          }) {
     auto* column = new QVBoxLayout(this);
     auto* line = new QHBoxLayout;
     auto* keep = new QPushButton(tr("&Keep the present plan"), this);
@@ -50,6 +52,7 @@ ComparePage::ComparePage(Session& session, QWidget* parent)
     line->addWidget(new QLabel(tr("baseline"), this));
     line->addWidget(m_baseline);
     m_table = make_table(&m_model, tr("Plans side by side"), Sorting::off, this);
+    m_table->horizontalHeader()->setStretchLastSection(false);
     auto* lead = new QLabel(tr("Keep a plan, change something, keep the next: what differs is in "
                                "bold."),
                             this);
@@ -87,8 +90,8 @@ void ComparePage::addFile(const QString& path) {
 }
 
 void ComparePage::openFile() {
-    const auto path = QFileDialog::getOpenFileName(this, tr("Add a plan"), {},
-                                                   tr("Plans and requests (*.json)"));
+    const auto path =
+        QFileDialog::getOpenFileName(this, tr("Add a plan"), {}, tr("Plans and requests (*.json)"));
     if (!path.isEmpty()) addFile(path);
 }
 

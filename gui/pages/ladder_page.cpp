@@ -40,8 +40,8 @@ void LadderPage::adopt(int rung) {
     if (rung < 0 || rung >= m_rungs.rowCount()) return;
     const RungRow row = m_rungs.row(rung);  // a copy: the edit makes a new ladder
     if (row.isSkipped()) {
-        m_session.tell(tr("%1 changes nothing here: %2.")
-                           .arg(text(row.rung.name), text(row.rung.note)));
+        m_session.tell(
+            tr("%1 changes nothing here: %2.").arg(text(row.rung.name), text(row.rung.note)));
         return;
     }
     m_session.document.edit(row.rung.request, tr("ladder: %1").arg(text(row.rung.name)));

@@ -1,5 +1,6 @@
 #include "gui/pages/plan_page.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QScrollArea>
 #include <QSplitter>
@@ -106,8 +107,8 @@ QWidget* PlanPage::makeTables() {
     auto* right = new QVBoxLayout;
     right->addWidget(cost);
     right->addStretch(1);
-    line->addLayout(left, 11);
-    line->addLayout(right, 9);
+    line->addLayout(left, 1);
+    line->addLayout(right, 1);
     return box;
 }
 
@@ -130,9 +131,15 @@ QWidget* PlanPage::makeTimeline() {
     split->addWidget(side);
     split->setStretchFactor(0, 3);
     split->setStretchFactor(1, 2);
+    split->setSizes({600, 400});
     split->setMinimumHeight(300);
     column->addWidget(split, 1);
     return box;
+}
+
+void PlanPage::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange) showBadge();
 }
 
 void PlanPage::showPlan(const std::shared_ptr<const Plan>& plan) {

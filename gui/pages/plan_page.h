@@ -26,6 +26,9 @@ public:
     [[nodiscard]] const RowModel<AliveRow>& alive() const { return m_alive; }
     [[nodiscard]] QString badgeWord() const { return m_badge->text(); }
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     QWidget* makeTop();
     QWidget* makeTables();

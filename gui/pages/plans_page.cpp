@@ -13,9 +13,8 @@
 namespace headroom::gui {
 namespace {
 
-constexpr std::pair<const char*, Aim> kAimWords[] = {{"least time", Aim::time},
-                                                     {"least cost", Aim::cost},
-                                                     {"least memory", Aim::memory}};
+constexpr std::pair<const char*, Aim> kAimWords[] = {
+    {"least time", Aim::time}, {"least cost", Aim::cost}, {"least memory", Aim::memory}};
 
 QSortFilterProxyModel& proxy_of(const QTableView& table) {
     return *static_cast<QSortFilterProxyModel*>(table.model());
@@ -37,8 +36,7 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     split->addWidget(m_chart);
     split->addWidget(m_table);
-    split->setStretchFactor(0, 1);
-    split->setStretchFactor(1, 1);
+    split->setSizes({320, 280});
     column->addLayout(makeTools());
     column->addWidget(split, 1);
     fillPins();
@@ -119,12 +117,10 @@ QLayout* PlansPage::makeTools() {
     line->addWidget(m_filter, 1);
     line->addWidget(columns);
     line->addWidget(adopt);
-    connect(m_filter, &QLineEdit::textChanged, this, [this](const QString& typed) {
-        proxy_of(*m_table).setFilterFixedString(typed);
-    });
-    connect(axis, &QComboBox::activated, this, [this](int at) {
-        m_chart->setAxis(at == 0 ? ParetoAxis::time : ParetoAxis::price);
-    });
+    connect(m_filter, &QLineEdit::textChanged, this,
+            [this](const QString& typed) { proxy_of(*m_table).setFilterFixedString(typed); });
+    connect(axis, &QComboBox::activated, this,
+            [this](int at) { m_chart->setAxis(at == 0 ? ParetoAxis::time : ParetoAxis::price); });
     connect(adopt, &QPushButton::clicked, this, &PlansPage::adoptSelected);
     return line;
 }
@@ -205,9 +201,9 @@ void PlansPage::take(const SearchResult& result) {
         tr("%1 configurations, %2 ruled out by bounds, %3 evaluated, in %4.")
             .arg(text(with_thousands(result.space)), text(with_thousands(result.bounded)),
                  text(with_thousands(result.evaluated)), text(result.took));
-    m_status->setText(result.best ? effort
-                                  : tr("Nothing fits. Closest: %1. ").arg(text(result.nearest)) +
-                                        effort);
+    m_status->setText(result.best
+                          ? effort
+                          : tr("Nothing fits. Closest: %1. ").arg(text(result.nearest)) + effort);
     m_chart->setRows(rows, m_session.document.request().hardware.profile.memory_capacity);
     m_candidates.setRows(std::move(rows));
     selectRow(0);

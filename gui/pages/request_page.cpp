@@ -1,5 +1,6 @@
 #include "gui/pages/request_page.h"
 
+#include <QEvent>
 #include <QFormLayout>
 #include <QPushButton>
 #include <QScrollArea>
@@ -9,7 +10,6 @@
 
 #include "gui/document/edits.h"
 #include "gui/views/theme.h"
-#include "planner/import/model_files.h"
 #include "planner/import/model_source.h"
 #include "planner/lower/parameter_count.h"
 #include "planner/spec/names.h"
@@ -87,9 +87,7 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     connect(&session.document, &PlanDocument::requestChanged, this, &RequestPage::refresh);
     connect(&session.planner, &Planner::formChanged, &m_knobs, &KnobModel::setStates);
     connect(&session.planner, &Planner::planRefused, m_refusal, [this](const QString& sentence) {
-        QPalette colours = palette();
-        colours.setColor(QPalette::WindowText, toneColour(Tone::bad, colours));
-        m_refusal->setPalette(colours);
+        colourRefusal();
         m_refusal->setText(sentence);
     });
     connect(&session.planner, &Planner::planChanged, m_refusal, &QLabel::clear);
@@ -98,14 +96,26 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     refresh();
 }
 
+void RequestPage::colourRefusal() {
+    QPalette colours = palette();
+    colours.setColor(QPalette::WindowText, toneColour(Tone::bad, colours));
+    m_refusal->setPalette(colours);
+}
+
+void RequestPage::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && m_refusal != nullptr) colourRefusal();
+}
+
 void RequestPage::addModel(QFormLayout& rows) {
     m_model = new NamePicker(model_names(m_session.library), tr("search, as in llama 8b"), this);
     m_model->setObjectName(QStringLiteral("model"));
     m_model->setAccessibleName(tr("Model"));
     m_modelNote = small_note(this);
     auto* open = new QPushButton(tr("Open a model or plan…"), this);
-    open->setToolTip(tr("config.json, .safetensors, its index, a plan or a request; files can be "
-                        "dropped on the window as well"));
+    open->setToolTip(
+        tr("config.json, .safetensors, its index, a plan or a request; files can be "
+           "dropped on the window as well"));
     rows.addRow(tr("&Model"), m_model);
     rows.addRow(QString(), m_modelNote);
     rows.addRow(QString(), open);
@@ -115,8 +125,8 @@ void RequestPage::addModel(QFormLayout& rows) {
 
 NumberBox* RequestPage::numberRow(QFormLayout& rows, const QString& label, const QString& name,
                                   double most, PlanRequest (*with)(PlanRequest, std::int64_t)) {
-    auto* box = new NumberBox(name == QLatin1String("tokens") ? 0 : 1, most, 0, Steps::doubling,
-                              this);
+    auto* box =
+        new NumberBox(name == QLatin1String("tokens") ? 0 : 1, most, 0, Steps::doubling, this);
     box->setObjectName(name);
     box->setAccessibleName(QString(label).remove(QLatin1Char('&')));
     rows.addRow(label, box);
@@ -175,12 +185,12 @@ void RequestPage::addRun(QFormLayout& rows) {
         next.train.goal = kGoals[static_cast<std::size_t>(at)].first;
         edit(next, tr("goal"));
     });
-    m_sequence =
-        numberRow(rows, tr("&Sequence, tokens"), QStringLiteral("sequence"), 1 << 27, with_sequence);
+    m_sequence = numberRow(rows, tr("&Sequence, tokens"), QStringLiteral("sequence"), 1 << 27,
+                           with_sequence);
     m_batch = numberRow(rows, tr("&Batch, sequences"), QStringLiteral("batch"), 1e12, with_batch);
     m_batch->setToolTip(tr("Sequences an optimizer step takes over all GPUs"));
-    m_tokens = numberRow(rows, tr("&Tokens of the run"), QStringLiteral("tokens"), 1e15,
-                         with_tokens);
+    m_tokens =
+        numberRow(rows, tr("&Tokens of the run"), QStringLiteral("tokens"), 1e15, with_tokens);
     m_tokens->setToolTip(tr("0: price and time are those of one step"));
 }
 
@@ -191,10 +201,9 @@ void RequestPage::addMore(QLayout& column) {
     m_more->setArrowType(Qt::RightArrow);
     m_more->setCheckable(true);
     m_more->setAutoRaise(true);
-    m_form = new KnobForm(m_knobs,
-                          {QStringLiteral("goal"), QStringLiteral("sequence"),
-                           QStringLiteral("tokens")},
-                          this);
+    m_form = new KnobForm(
+        m_knobs, {QStringLiteral("goal"), QStringLiteral("sequence"), QStringLiteral("tokens")},
+        this);
     m_form->hide();
     column.addWidget(m_more);
     column.addWidget(m_form);
@@ -206,43 +215,6 @@ void RequestPage::addMore(QLayout& column) {
 
 void RequestPage::edit(const PlanRequest& next, const QString& text, const QString& field) {
     m_session.document.edit(next, text, field);
-}
-
-void RequestPage::chooseModel(const QString& name) {
-    try {
-        const auto asked = name.toStdString();
-        const auto spec = m_session.library.model(asked, "/model");
-        // A preset is named in the document, a file's model travels in it.
-        const auto preset = find_preset(asked, preset_ids(m_session.library.profiles_root));
-        edit(with_model(m_session.document.request(), preset.value_or(""), spec), tr("model"));
-    } catch (const InputError& error) {
-        m_session.tell(QString::fromUtf8(error.what()));
-        refresh();
-    }
-}
-
-void RequestPage::chooseGpu(const QString& name) {
-    try {
-        const auto profile = m_session.library.hardware.gpu(name.toStdString(), "/hardware/gpu");
-        edit(with_gpu(m_session.document.request(), profile.id, profile), tr("GPU"));
-    } catch (const InputError& error) {
-        m_session.tell(QString::fromUtf8(error.what()));
-        refresh();
-    }
-}
-
-void RequestPage::fillNodes() {
-    const auto& hardware = m_session.document.request().hardware;
-    const QSignalBlocker quiet(m_node);
-    m_node->clear();
-    m_node->addItem(tr("usual: %1").arg(text(hardware.profile.node.id)), QString());
-    for (const auto& node : m_session.library.hardware.nodes()) {
-        if (!node.gpu.empty() && node.gpu != hardware.profile.id) continue;
-        m_node->addItem(text(node.id), text(node.id));
-    }
-    const int at = m_node->findData(text(hardware.node));
-    m_node->setCurrentIndex(std::max(0, at));
-    if (at > 0) m_node->setItemText(0, tr("usual"));
 }
 
 void RequestPage::refresh() {

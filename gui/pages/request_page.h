@@ -37,7 +37,11 @@ public Q_SLOTS:
 Q_SIGNALS:
     void openRequested();
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
+    void colourRefusal();
     void addModel(QFormLayout& rows);
     void addHardware(QFormLayout& rows);
     void addRun(QFormLayout& rows);

@@ -23,8 +23,8 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
     m_setup.program = QString::fromStdString(cli::runtime_file().string());
     auto* column = new QVBoxLayout(this);
     column->addLayout(makeControls());
-    m_status = new QLabel(tr("Runs the present plan on this machine, in a process of its own."),
-                          this);
+    m_status =
+        new QLabel(tr("Runs the present plan on this machine, in a process of its own."), this);
     m_status->setWordWrap(true);
     m_status->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_status->setAccessibleName(tr("State of the run"));
@@ -40,10 +40,10 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
     split->addWidget(m_live);
     split->addWidget(area);
     split->addWidget(table);
+    split->setSizes({210, 200, 280});
     column->addWidget(split, 1);
-    connect(&m_process, &RunProcess::started, this, [this](const QString& device) {
-        m_status->setText(tr("Running on %1.").arg(device));
-    });
+    connect(&m_process, &RunProcess::started, this,
+            [this](const QString& device) { m_status->setText(tr("Running on %1.").arg(device)); });
     connect(&m_process, &RunProcess::stepped, this, &RunPage::takeStep);
     connect(&m_process, &RunProcess::measured, this, &RunPage::showMeasurement);
     connect(&m_process, &RunProcess::silent, m_status, &QLabel::setText);
@@ -70,8 +70,9 @@ QLayout* RunPage::makeControls() {
     m_start = new QPushButton(tr("&Start"), this);
     m_stop = new QPushButton(tr("S&top"), this);
     m_calibrate = new QPushButton(tr("&Calibrate this machine"), this);
-    m_calibrate->setToolTip(tr("Writes the fractions of the peaks that this run reached into your "
-                               "own profile of the device"));
+    m_calibrate->setToolTip(
+        tr("Writes the fractions of the peaks that this run reached into your "
+           "own profile of the device"));
     auto* open = new QPushButton(tr("&Open a measurement…"), this);
     m_progress = new QProgressBar(this);
     m_progress->setMaximumWidth(140);
@@ -106,8 +107,7 @@ void RunPage::startRun() {
         return;
     }
     if (m_setup.program.isEmpty()) {
-        m_status->setText(
-            tr("This needs the program headroom-run, which is not installed here."));
+        m_status->setText(tr("This needs the program headroom-run, which is not installed here."));
         return;
     }
     m_plan = plan;
@@ -120,8 +120,8 @@ void RunPage::startRun() {
     setRunning(true);
     m_status->setText(tr("Starting…"));
     RunSetup setup = m_setup;
-    setup.arguments += {QStringLiteral("--steps"),
-                        QString::number(static_cast<qint64>(m_steps->value()))};
+    setup.arguments +=
+        {QStringLiteral("--steps"), QString::number(static_cast<qint64>(m_steps->value()))};
     if (!m_data->text().isEmpty()) setup.arguments += {QStringLiteral("--data"), m_data->text()};
     m_process.start(setup, QByteArray::fromStdString(cli::json_text(to_json(*plan))));
 }
@@ -150,8 +150,9 @@ void RunPage::showMeasurement(const Measurement& measurement) {
 
 void RunPage::compareWithPlan() {
     if (!m_plan) {
-        m_status->setText(tr("Open the plan that was run first; then its measurement can be put "
-                             "beside it."));
+        m_status->setText(
+            tr("Open the plan that was run first; then its measurement can be put "
+               "beside it."));
         m_measurement.reset();
         return;
     }

@@ -45,9 +45,8 @@ QValidator::State NumberBox::validate(QString& text, int& at) const {
         if (typed > maximum()) return QValidator::Invalid;
         return typed < minimum() ? QValidator::Intermediate : QValidator::Acceptable;
     }
-    const bool unfinished = std::ranges::all_of(text, [](QChar each) {
-        return each.isDigit() || QStringLiteral("+-.eE").contains(each);
-    });
+    const bool unfinished = std::ranges::all_of(
+        text, [](QChar each) { return each.isDigit() || QStringLiteral("+-.eE").contains(each); });
     return unfinished ? QValidator::Intermediate : QValidator::Invalid;
 }
 
@@ -81,9 +80,8 @@ NamePicker::NamePicker(QStringList names, const QString& prompt, QWidget* parent
     completer->setCompletionMode(QCompleter::UnfilteredPopupCompletion);
     completer->setMaxVisibleItems(12);
     setCompleter(completer);
-    connect(this, &QLineEdit::textEdited, model, [this, model](const QString& typed) {
-        model->setStringList(matches(typed));
-    });
+    connect(this, &QLineEdit::textEdited, model,
+            [this, model](const QString& typed) { model->setStringList(matches(typed)); });
     connect(completer, qOverload<const QString&>(&QCompleter::activated), this,
             [this](const QString& name) {
                 showName(name);
@@ -101,9 +99,8 @@ QStringList NamePicker::matches(const QString& typed) const {
     const auto words = typed.split(QLatin1Char(' '), Qt::SkipEmptyParts);
     QStringList out;
     for (const auto& name : m_names) {
-        const bool holds = std::ranges::all_of(words, [&](const QString& word) {
-            return name.contains(word, Qt::CaseInsensitive);
-        });
+        const bool holds = std::ranges::all_of(
+            words, [&](const QString& word) { return name.contains(word, Qt::CaseInsensitive); });
         if (holds) out.append(name);
     }
     return out;

@@ -83,9 +83,7 @@ QWidget* KnobForm::makeEditor(int row, std::function<void()>& show) {
             connect(box, &QCheckBox::clicked, this, [this, row](bool on) {
                 setValue(row, on ? QStringLiteral("true") : QStringLiteral("false"));
             });
-            show = [this, row, box] {
-                box->setChecked(valueAt(row) == QLatin1String("true"));
-            };
+            show = [this, row, box] { box->setChecked(valueAt(row) == QLatin1String("true")); };
             return box;
         }
         case KnobKind::integer:

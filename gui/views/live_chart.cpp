@@ -56,6 +56,7 @@ void LiveChart::fill() {
     QList<QPointF> loss;
     QList<QPointF> memory;
     double steps = 1.0;
+    double least_loss = m_steps.isEmpty() ? 0.0 : m_steps.first().loss;
     double most_loss = 0.0;
     double most_memory = 0.0;
     for (const auto& each : m_steps) {
@@ -64,6 +65,7 @@ void LiveChart::fill() {
         loss.append({x, each.loss});
         memory.append({x, bytes});
         steps = std::max({steps, x, static_cast<double>(each.steps)});
+        least_loss = std::min(least_loss, each.loss);
         most_loss = std::max(most_loss, each.loss);
         most_memory = std::max(most_memory, bytes);
     }
@@ -73,8 +75,17 @@ void LiveChart::fill() {
     m_memory->setPen(QPen(categoryStyle(QStringLiteral("parameters")).fill, 2.5, Qt::DashLine));
     m_memory->setName(tr("memory, %1 (dashed)").arg(m_figures.unitName()));
     m_right->setTitleText(tr("memory, %1").arg(m_figures.unitName()));
-    m_x->setRange(1.0, std::max(steps, 2.0));
-    set_range(*m_left, most_loss * 1.1);
+    // Whole steps have whole labels.
+    constexpr double kFewSteps = 10.0;
+    if (steps <= kFewSteps) {
+        m_x->setRange(1.0, std::max(steps, 2.0));
+        m_x->setTickCount(static_cast<int>(std::max(steps, 2.0)));
+    } else {
+        set_range(*m_x, steps);
+    }
+    const double spread = std::max(most_loss - least_loss, 0.05 * most_loss);
+    m_left->setRange(std::max(0.0, least_loss - spread * 0.2), most_loss + spread * 0.2 + 1e-6);
+    m_left->applyNiceNumbers();
     set_range(*m_right, most_memory * 1.2);
 }
 

@@ -45,8 +45,9 @@ std::vector<MemoryPlace> memory_places(const Plan& plan, const std::vector<PeakC
     const auto& predicted = plan.predicted;
     std::vector<MemoryPlace> places;
     const bool staged = predicted.stages.size() > 1;
-    places.push_back({staged ? QObject::tr("Stage %1, fullest").arg(predicted.worst_rank().stage + 1)
-                             : QObject::tr("Each GPU"),
+    places.push_back({staged
+                          ? QObject::tr("Stage %1, fullest").arg(predicted.worst_rank().stage + 1)
+                          : QObject::tr("Each GPU"),
                       category_rows(plan, peak), predicted.capacity});
     for (std::size_t i = 0; i < predicted.stages.size() && places.size() < kMostRanks; ++i) {
         if (i == predicted.worst) continue;
@@ -54,10 +55,10 @@ std::vector<MemoryPlace> memory_places(const Plan& plan, const std::vector<PeakC
                           rows_of(predicted.stages[i].device, predicted.capacity),
                           predicted.capacity});
     }
-    add_node_part(places, QObject::tr("Host, a node"), predicted.host_node,
-                  predicted.host_capacity, QObject::tr("host memory"));
-    add_node_part(places, QObject::tr("NVMe, a node"), predicted.nvme_node,
-                  predicted.nvme_capacity, QObject::tr("drives"));
+    add_node_part(places, QObject::tr("Host, a node"), predicted.host_node, predicted.host_capacity,
+                  QObject::tr("host memory"));
+    add_node_part(places, QObject::tr("NVMe, a node"), predicted.nvme_node, predicted.nvme_capacity,
+                  QObject::tr("drives"));
     return places;
 }
 
@@ -74,8 +75,9 @@ void MemoryBar::setPlaces(std::vector<MemoryPlace> places) {
     m_focused = -1;
     QStringList words;
     for (const auto& place : m_places) {
-        words.append(tr("%1: %2 of %3").arg(place.name, m_figures.memory(place.total()),
-                                            m_figures.memory(place.capacity)));
+        words.append(tr("%1: %2 of %3")
+                         .arg(place.name, m_figures.memory(place.total()),
+                              m_figures.memory(place.capacity)));
     }
     setAccessibleDescription(words.join(QStringLiteral("; ")));
     if (grows) updateGeometry();
@@ -141,14 +143,13 @@ void MemoryBar::paintPlace(QPainter& painter, const Layout& at, std::size_t inde
     painter.drawLine(QPointF(line, top - 5.0), QPointF(line, top + at.bar + 5.0));
     const bool over = place.total() > place.capacity;
     painter.setPen(over ? toneColour(Tone::bad, palette()) : palette().color(QPalette::Text));
-    const auto total = over ? tr("%1 of %2: %3 too much")
-                                  .arg(m_figures.memory(place.total()),
-                                       m_figures.memory(place.capacity),
-                                       m_figures.memory(place.total() - place.capacity))
-                            : tr("%1 of %2: %3 free")
-                                  .arg(m_figures.memory(place.total()),
-                                       m_figures.memory(place.capacity),
-                                       m_figures.memory(place.capacity - place.total()));
+    const auto total =
+        over ? tr("%1 of %2: %3 too much")
+                   .arg(m_figures.memory(place.total()), m_figures.memory(place.capacity),
+                        m_figures.memory(place.total() - place.capacity))
+             : tr("%1 of %2: %3 free")
+                   .arg(m_figures.memory(place.total()), m_figures.memory(place.capacity),
+                        m_figures.memory(place.capacity - place.total()));
     painter.drawText(frame.adjusted(0, at.bar + 1.0, 0, at.bar * 0.8), Qt::AlignLeft, total);
 }
 

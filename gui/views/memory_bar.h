@@ -52,7 +52,7 @@ private:
         double left = 0.0;   ///< of the bars
         double width = 0.0;  ///< of the scale
         double top = 0.0;
-        double line = 0.0;   ///< from a bar to the next
+        double line = 0.0;  ///< from a bar to the next
         double bar = 0.0;
     };
     [[nodiscard]] Layout layoutIn(const QRectF& box) const;

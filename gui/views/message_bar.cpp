@@ -1,5 +1,6 @@
 #include "gui/views/message_bar.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QToolButton>
 
@@ -32,18 +33,27 @@ MessageBar::MessageBar(QWidget* parent)
     hide();
 }
 
-void MessageBar::showMessage(const QString& sentence, Tone tone) {
+void MessageBar::colour() {
     QPalette colours = palette();
-    colours.setColor(QPalette::WindowText, toneColour(tone, colours));
+    colours.setColor(QPalette::WindowText, toneColour(m_tone, colours));
     m_label->setPalette(colours);
+}
+
+void MessageBar::changeEvent(QEvent* event) {
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange) colour();
+}
+
+void MessageBar::showMessage(const QString& sentence, Tone tone) {
+    m_tone = tone;
+    colour();
     m_label->setText(sentence);
     m_label->setAccessibleDescription(sentence);
     m_action->hide();
     show();
 }
 
-void MessageBar::offer(const QString& sentence, const QString& action,
-                       std::function<void()> doIt) {
+void MessageBar::offer(const QString& sentence, const QString& action, std::function<void()> doIt) {
     showMessage(sentence, Tone::warning);
     m_doIt = std::move(doIt);
     m_action->setText(action);

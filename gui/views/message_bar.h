@@ -22,7 +22,13 @@ public:
     void offer(const QString& sentence, const QString& action, std::function<void()> doIt);
     [[nodiscard]] QString sentence() const { return m_label->text(); }
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
+    void colour();
+
+    Tone m_tone = Tone::plain;
     QLabel* m_label;
     QPushButton* m_action;
     std::function<void()> m_doIt{};

@@ -10,7 +10,7 @@ namespace headroom::gui {
 namespace {
 
 constexpr double kNameShare = 0.26;
-constexpr double kNumberShare = 0.2;
+constexpr double kNumberShare = 0.26;
 
 }  // namespace
 
@@ -57,7 +57,9 @@ void PairedBars::paintPair(QPainter& painter, const QRectF& line, const Finding&
     painter.setPen(palette().color(QPalette::Text));
     painter.drawText(QRectF(line.right() - line.width() * kNumberShare + 4.0, line.top(),
                             line.width() * kNumberShare, line.height()),
-                     Qt::AlignLeft | Qt::AlignVCenter, m_figures.number(row.unit, row.measured));
+                     Qt::AlignLeft | Qt::AlignVCenter,
+                     tr("%1 | %2").arg(m_figures.number(row.unit, row.predicted),
+                                       m_figures.number(row.unit, row.measured)));
 }
 
 void PairedBars::paint(QPainter& painter, const QRectF& box) const {

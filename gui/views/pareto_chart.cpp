@@ -37,10 +37,9 @@ ParetoChart::ParetoChart(QWidget* parent)
     m_limit->setName(tr("capacity"));
     chart()->addAxis(m_x, Qt::AlignBottom);
     chart()->addAxis(m_y, Qt::AlignLeft);
-    for (QAbstractSeries* series : {static_cast<QAbstractSeries*>(m_limit),
-                                    static_cast<QAbstractSeries*>(m_mark),
-                                    static_cast<QAbstractSeries*>(m_points),
-                                    static_cast<QAbstractSeries*>(m_best)}) {
+    for (QAbstractSeries* series :
+         {static_cast<QAbstractSeries*>(m_limit), static_cast<QAbstractSeries*>(m_mark),
+          static_cast<QAbstractSeries*>(m_points), static_cast<QAbstractSeries*>(m_best)}) {
         chart()->addSeries(series);
         series->attachAxis(m_x);
         series->attachAxis(m_y);
@@ -87,19 +86,23 @@ void ParetoChart::fill() {
     QList<QPointF> best;
     QList<QPointF> mark;
     QPointF most(0.0, m_figures.in(m_capacity));
+    double least = m_rows.empty() ? 0.0 : pointOf(m_rows.front()).x();
     for (std::size_t i = 0; i < m_rows.size(); ++i) {
         const QPointF at = pointOf(m_rows[i]);
         (m_rows[i].best ? best : points).append(at);
         if (static_cast<int>(i) == m_chosen) mark.append(at);
+        least = std::min(least, at.x());
         most = {std::max(most.x(), at.x()), std::max(most.y(), at.y())};
     }
-    set_range(*m_x, most.x() * 1.08);
+    const double spread = std::max(most.x() - least, 0.1 * most.x());
+    m_x->setRange(std::max(0.0, least - spread * 0.1), most.x() + spread * 0.1 + 1e-6);
+    m_x->applyNiceNumbers();
     set_range(*m_y, most.y() * 1.08);
     m_points->replace(points);
     m_best->replace(best);
     m_mark->replace(mark);
     const double capacity = m_figures.in(m_capacity);
-    m_limit->replace(QList<QPointF>{{0.0, capacity}, {m_x->max(), capacity}});
+    m_limit->replace(QList<QPointF>{{m_x->min(), capacity}, {m_x->max(), capacity}});
     m_limit->setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));
     m_points->setColor(categoryStyle(QStringLiteral("parameters")).fill);
     m_points->setBorderColor(palette().color(QPalette::Base));
@@ -115,8 +118,8 @@ void ParetoChart::mousePressEvent(QMouseEvent* event) {
     int nearest = -1;
     double distance = kReach;
     for (std::size_t i = 0; i < m_rows.size(); ++i) {
-        const auto at = mapFromScene(
-            chart()->mapToScene(chart()->mapToPosition(pointOf(m_rows[i]), m_points)));
+        const auto at =
+            mapFromScene(chart()->mapToScene(chart()->mapToPosition(pointOf(m_rows[i]), m_points)));
         const double here = std::hypot(at.x() - event->pos().x(), at.y() - event->pos().y());
         if (here < distance) {
             distance = here;

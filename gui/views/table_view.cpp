@@ -119,8 +119,8 @@ QString as_markdown(const QAbstractItemModel& model) {
     for (const auto& line : lines_of(model, escaped)) {
         out += QStringLiteral("| ") + line.join(QStringLiteral(" | ")) + QStringLiteral(" |\n");
         if (std::exchange(first, false)) {
-            out += QLatin1Char('|') + QStringLiteral("---|").repeated(line.size()) +
-                   QLatin1Char('\n');
+            out +=
+                QLatin1Char('|') + QStringLiteral("---|").repeated(line.size()) + QLatin1Char('\n');
         }
     }
     return out;

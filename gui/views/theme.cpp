@@ -39,14 +39,17 @@ QPalette palette_of(Shade shade) {
     palette.setColor(QPalette::Window, window);
     palette.setColor(QPalette::WindowText, ink);
     palette.setColor(QPalette::Base, base);
-    palette.setColor(QPalette::AlternateBase, dark ? QColor(0x1d, 0x21, 0x26) : QColor(0xf7, 0xf8, 0xfa));
+    palette.setColor(QPalette::AlternateBase,
+                     dark ? QColor(0x1d, 0x21, 0x26) : QColor(0xf7, 0xf8, 0xfa));
     palette.setColor(QPalette::Text, ink);
     palette.setColor(QPalette::Button, dark ? QColor(0x2b, 0x2f, 0x36) : QColor(0xe9, 0xeb, 0xee));
     palette.setColor(QPalette::ButtonText, ink);
-    palette.setColor(QPalette::ToolTipBase, dark ? QColor(0x2f, 0x34, 0x3b) : QColor(0xff, 0xff, 0xe8));
+    palette.setColor(QPalette::ToolTipBase,
+                     dark ? QColor(0x2f, 0x34, 0x3b) : QColor(0xff, 0xff, 0xe8));
     palette.setColor(QPalette::ToolTipText, ink);
     palette.setColor(QPalette::PlaceholderText, faint);
-    palette.setColor(QPalette::Highlight, dark ? QColor(0x2f, 0x6f, 0xb3) : QColor(0x1f, 0x6f, 0xc4));
+    palette.setColor(QPalette::Highlight,
+                     dark ? QColor(0x2f, 0x6f, 0xb3) : QColor(0x1f, 0x6f, 0xc4));
     palette.setColor(QPalette::HighlightedText, Qt::white);
     palette.setColor(QPalette::Link, dark ? QColor(0x7a, 0xb8, 0xff) : QColor(0x0a, 0x58, 0xb0));
     for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText}) {

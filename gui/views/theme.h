@@ -22,7 +22,7 @@ Shade shadeOf(const QPalette& palette);
 /// (after Okabe and Ito 2008) and a pattern that needs no colour at all.
 struct CategoryStyle {
     QColor fill{};
-    QColor line{};                          ///< of the pattern
+    QColor line{};  ///< of the pattern
     Qt::BrushStyle pattern = Qt::NoBrush;
 };
 CategoryStyle categoryStyle(const QString& category);

@@ -29,7 +29,7 @@ TimelineChart::TimelineChart(QWidget* parent) : QChartView(parent) {
     setAccessibleName(tr("Memory over one step"));
     setFocusPolicy(Qt::StrongFocus);
     setFrameShape(QFrame::NoFrame);
-    setMinimumHeight(220);
+    setMinimumSize(340, 240);
     build();
 }
 

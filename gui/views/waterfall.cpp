@@ -54,7 +54,8 @@ QRectF Waterfall::plot(const QRectF& box) const {
 
 QRectF Waterfall::column(const QRectF& box, int rung) const {
     const QRectF area = plot(box);
-    const double width = area.width() / static_cast<double>(std::max<std::size_t>(1, m_rungs.size()));
+    const double width =
+        area.width() / static_cast<double>(std::max<std::size_t>(1, m_rungs.size()));
     return {area.left() + rung * width, area.top(), width, area.height()};
 }
 
@@ -95,14 +96,21 @@ void Waterfall::paintRung(QPainter& painter, const QRectF& box, int rung) const 
                   row.rung.fits ? QStringLiteral("optimizer") : QStringLiteral("activations"));
     painter.setPen(QPen(row.first ? ink : palette().color(QPalette::Base), row.first ? 3.0 : 1.0));
     painter.drawRect(bar);
-    painter.setPen(ink);
-    const QRectF label(place.left(), bar.top() - fontMetrics().height() - 2.0, place.width(),
+}
+
+void Waterfall::paintAmount(QPainter& painter, const QRectF& box, int rung) const {
+    const auto& row = m_rungs[static_cast<std::size_t>(rung)];
+    if (row.isSkipped()) return;
+    const QRectF place = column(box, rung);
+    const double top = place.bottom() - row.rung.memory.real() * place.height() / most();
+    painter.setPen(palette().color(QPalette::Text));
+    const QRectF label(place.left(), top - fontMetrics().height() - 2.0, place.width(),
                        fontMetrics().height() + 2.0);
     const auto amount = m_figures.bare(row.rung.memory);
     const double width = fontMetrics().horizontalAdvance(amount) + 8.0;
-    painter.fillRect(QRectF(label.center().x() - width / 2.0, label.top() + 1.0, width,
-                            label.height() - 2.0),
-                     palette().color(QPalette::Base));
+    painter.fillRect(
+        QRectF(label.center().x() - width / 2.0, label.top() + 1.0, width, label.height() - 2.0),
+        palette().color(QPalette::Base));
     painter.drawText(label, Qt::AlignCenter, amount);
 }
 
@@ -113,7 +121,8 @@ void Waterfall::paintWords(QPainter& painter, const QRectF& box, int rung) const
     QRectF words(place.left() + 2.0, place.bottom() + 4.0, place.width() - 4.0, line * 2.0 + 2.0);
     painter.setPen(row.isSkipped() ? toneColour(Tone::faint, palette())
                                    : palette().color(QPalette::Text));
-    painter.drawText(words, Qt::AlignHCenter | Qt::AlignTop | Qt::TextWordWrap, text(row.rung.name));
+    painter.drawText(words, Qt::AlignHCenter | Qt::AlignTop | Qt::TextWordWrap,
+                     text(row.rung.name));
     words = QRectF(words.left(), words.bottom(), words.width(), line);
     const auto elided = [&](const QString& what) {
         return fontMetrics().elidedText(what, Qt::ElideRight, static_cast<int>(words.width()));
@@ -139,6 +148,8 @@ void Waterfall::paint(QPainter& painter, const QRectF& box) const {
     const double y = area.bottom() - m_capacity.real() / most() * area.height();
     painter.setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));
     painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
+    for (int i = 0; i < static_cast<int>(m_rungs.size()); ++i) paintAmount(painter, box, i);
+    painter.setPen(palette().color(QPalette::Text));
     painter.drawText(QRectF(area.left(), box.top() + 2.0, area.width(), fontMetrics().height()),
                      Qt::AlignRight | Qt::AlignTop,
                      tr("dashed: capacity %1; figures in %2 a GPU")

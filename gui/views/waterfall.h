@@ -36,6 +36,7 @@ private:
     [[nodiscard]] int rungAt(QPointF point) const;
     [[nodiscard]] double most() const;
     void paintRung(QPainter& painter, const QRectF& box, int rung) const;
+    void paintAmount(QPainter& painter, const QRectF& box, int rung) const;
     void paintWords(QPainter& painter, const QRectF& box, int rung) const;
 
     std::vector<RungRow> m_rungs{};

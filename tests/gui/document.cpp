@@ -34,15 +34,14 @@ PlanRequest random_edit(const PlanRequest& request, std::mt19937& random) {
         case KnobKind::choice:
             return with_knob(request, knob, std::string(knob.choices[pick(knob.choices.size())]));
         case KnobKind::integer:
-            return with_knob(request, knob,
-                             std::min(static_cast<std::int64_t>(knob.high),
-                                      static_cast<std::int64_t>(knob.low) +
-                                          static_cast<std::int64_t>(pick(5))));
+            return with_knob(
+                request, knob,
+                std::min(static_cast<std::int64_t>(knob.high),
+                         static_cast<std::int64_t>(knob.low) + static_cast<std::int64_t>(pick(5))));
         case KnobKind::number:
             return with_knob(request, knob, knob.low + 0.25 * static_cast<double>(pick(2)));
         case KnobKind::list:
-            return with_knob(request, knob,
-                             std::vector<std::string>{std::string(knob.choices[0])});
+            return with_knob(request, knob, std::vector<std::string>{std::string(knob.choices[0])});
     }
     return request;
 }
@@ -168,7 +167,8 @@ TEST_CASE("AnAutosaveOfAProgramThatIsGoneIsTakenOnceAndACorruptOneIsDropped") {
     CHECK(kept.value->path == QLatin1String("/a/b.json"));
     CHECK(kept.notice.isEmpty());
     CHECK_FALSE(autosave.take(known()).value);
-    for (const auto* text : {"", "{", R"({"request": {}})", R"({"request": {"model": "nobody"}})"}) {
+    for (const auto* text :
+         {"", "{", R"({"request": {}})", R"({"request": {"model": "nobody"}})"}) {
         write_file_atomically(left.toStdString(), text);
         const auto bad = autosave.take(known());
         INFO(text);

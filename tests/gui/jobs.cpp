@@ -68,9 +68,8 @@ TEST_CASE("APlanThatIsNoLongerAskedForNeverLands") {
     application();
     Planner planner;
     std::vector<std::int64_t> landed;
-    QObject::connect(&planner, &Planner::planChanged, [&](const auto& plan) {
-        landed.push_back(plan->request.train.sequence);
-    });
+    QObject::connect(&planner, &Planner::planChanged,
+                     [&](const auto& plan) { landed.push_back(plan->request.train.sequence); });
     auto request = llama8b("h100-sxm5-80gb", 8);
     for (std::int64_t sequence = 1000; sequence < 1040; ++sequence) {
         request.train.sequence = sequence;

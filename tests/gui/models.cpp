@@ -144,8 +144,8 @@ TEST_CASE("TheCompareModelShowsDeltasAgainstItsBaseline") {
     CHECK(model.index(0, 0).data().toString() == QLatin1String("zero"));
     CHECK(model.index(0, 2).data().toString() == QLatin1String("3"));
     const auto memory = model.index(1, 2).data().toString();
-    const Bytes change = b->predicted.worst_rank().device.total() -
-                         a->predicted.worst_rank().device.total();
+    const Bytes change =
+        b->predicted.worst_rank().device.total() - a->predicted.worst_rank().device.total();
     CHECK(memory.contains(QStringLiteral("(%1)").arg(Figures{}.change(change))));
     model.setPlans({});
     CHECK(model.rowCount() == 0);

@@ -30,10 +30,10 @@ QString lines_file() {
 
 gui::RunSetup child(const char* name) {
     qputenv("HEADROOM_TEST_LINES", lines_file().toUtf8());
-    return {.program = QStringLiteral(HEADROOM_TEST_DATA "/gui/children/") +
-                       QString::fromUtf8(name),
-            .silenceMs = 60'000,
-            .killMs = 300};
+    return {
+        .program = QStringLiteral(HEADROOM_TEST_DATA "/gui/children/") + QString::fromUtf8(name),
+        .silenceMs = 60'000,
+        .killMs = 300};
 }
 
 void listen(RunProcess& run, Told& told) {

@@ -17,9 +17,7 @@ using namespace headroom::gui;
 
 namespace {
 
-void trigger(Window& window, const char* action) {
-    window.find<QAction>(action).trigger();
-}
+void trigger(Window& window, const char* action) { window.find<QAction>(action).trigger(); }
 
 /// A window with a plan of Llama 3.1 8B on eight H100.
 void load_plan(Window& window) {
@@ -62,6 +60,8 @@ TEST_CASE("AFileDroppedOnTheWindowIsOpened") {
                           to_json(known().model("meta-llama/Llama-3.2-1B", "")).dump());
     QMimeData mime;
     mime.setUrls({QUrl::fromLocalFile(file)});
+    QDragEnterEvent enter({10, 10}, Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(&window.main, &enter);
     QDropEvent drop({10, 10}, Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
     QApplication::sendEvent(&window.main, &drop);
     CHECK(window.main.session().document.request().model.layers == 16);
