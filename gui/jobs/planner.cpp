@@ -67,8 +67,9 @@ void Planner::plan(const PlanRequest& request) {
         Q_EMIT planRefused(refusal_of(request), {});
         return;
     }
+    m_form.cancel();
+    m_asked = request;
     m_plan.start(request);
-    m_form.start(request);
 }
 
 void Planner::search(const SearchRequest& request) { m_search.start(request); }
@@ -81,6 +82,7 @@ bool Planner::isIdle() const {
 }
 
 void Planner::takePlan(Outcome<std::shared_ptr<const Plan>> outcome) {
+    m_form.start(m_asked);  // not before: it would take the plan's processor
     if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
         Q_EMIT planRefused(refusal->sentence, refusal->pointer);
         return;

@@ -53,6 +53,7 @@ private:
     void takePlan(Outcome<std::shared_ptr<const Plan>> outcome);
 
     std::shared_ptr<const Plan> m_current{};
+    PlanRequest m_asked{};
     LatestJob<PlanRequest, std::shared_ptr<const Plan>> m_plan;
     LatestJob<std::shared_ptr<const Plan>, std::shared_ptr<const StepDetails>> m_details;
     LatestJob<PlanRequest, std::shared_ptr<const Ladder>> m_ladder;

@@ -189,15 +189,15 @@ RowModel<AliveRow> alive_model() {
     using R = AliveRow;
     return RowModel<R>(
         {{"category", "", [](const R& r, const Figures&) { return r.category; }},
+         {"%unit", "All of them together",
+          [](const R& r, const Figures& f) { return f.bare(r.item.bytes); },
+          [](const R& r) { return QVariant(r.item.bytes.real()); }, kRight},
          {"tensors", "Part of the model; d(…) is a gradient",
           [](const R& r, const Figures&) { return text(r.item.part); }},
          {"shape", "", [](const R& r, const Figures&) { return text(r.item.shape); }},
          {"dtype", "", [](const R& r, const Figures&) { return text(r.item.dtype); }},
          {"count", "", [](const R& r, const Figures&) { return QString::number(r.item.count); },
-          [](const R& r) { return QVariant(static_cast<qint64>(r.item.count)); }, kRight},
-         {"%unit", "All of them together",
-          [](const R& r, const Figures& f) { return f.bare(r.item.bytes); },
-          [](const R& r) { return QVariant(r.item.bytes.real()); }, kRight}});
+          [](const R& r) { return QVariant(static_cast<qint64>(r.item.count)); }, kRight}});
 }
 
 FitBadge fit_badge(const Plan& plan, const Figures& figures) {

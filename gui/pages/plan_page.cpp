@@ -116,8 +116,10 @@ QWidget* PlanPage::makeTimeline() {
     auto* box = new QWidget(this);
     auto* column = new QVBoxLayout(box);
     column->setContentsMargins(0, 0, 0, 0);
-    column->addWidget(
-        heading(tr("Memory over one step (click a moment to see what is alive)"), box));
+    column->addWidget(heading(tr("Memory over one step"), box));
+    column->addWidget(new QLabel(tr("Colours as above; dashed: capacity; triangle: peak. Click a "
+                                    "moment to see what is alive there."),
+                                 box));
     auto* split = new QSplitter(box);
     m_timeline = new TimelineChart(split);
     auto* side = new QWidget(split);
@@ -132,7 +134,9 @@ QWidget* PlanPage::makeTimeline() {
     split->setStretchFactor(0, 3);
     split->setStretchFactor(1, 2);
     split->setSizes({600, 400});
-    split->setMinimumHeight(300);
+    // What is left of the page; a chart would rather have more than there is.
+    split->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Ignored);
+    split->setMinimumHeight(230);
     column->addWidget(split, 1);
     return box;
 }

@@ -83,7 +83,7 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
     table->setTabKeyNavigation(false);
     table->verticalHeader()->hide();
     const int line = table->fontMetrics().height();
-    table->verticalHeader()->setDefaultSectionSize(line + 8);
+    table->verticalHeader()->setDefaultSectionSize(line + 4);
     table->horizontalHeader()->setStretchLastSection(true);
     table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     table->horizontalHeader()->setHighlightSections(false);

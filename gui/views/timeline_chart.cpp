@@ -3,7 +3,6 @@
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
-#include <QtCharts/QLegendMarker>
 #include <algorithm>
 #include <cmath>
 
@@ -29,7 +28,7 @@ TimelineChart::TimelineChart(QWidget* parent) : QChartView(parent) {
     setAccessibleName(tr("Memory over one step"));
     setFocusPolicy(Qt::StrongFocus);
     setFrameShape(QFrame::NoFrame);
-    setMinimumSize(340, 240);
+    setMinimumSize(340, 190);
     build();
 }
 
@@ -65,8 +64,7 @@ void TimelineChart::build() {
                               static_cast<QXYSeries*>(m_peak)}) {
         add(series);
     }
-    chart()->legend()->markers(m_cursor).first()->setVisible(false);
-    chart()->legend()->setAlignment(Qt::AlignTop);
+    chart()->legend()->hide();  // the bars above have it, with room for whole words
 }
 
 void TimelineChart::setMoments(std::vector<Moment> moments, std::vector<PhaseStart> phases,
@@ -115,6 +113,8 @@ void TimelineChart::fill() {
 void TimelineChart::mark() {
     const auto peak = std::ranges::max_element(m_moments, {}, &Moment::total);
     const double top = m_figures.in(std::max(peak->total, m_capacity));
+    constexpr int kTicks = 6;
+    m_y->setTickCount(kTicks);
     set_range(*m_y, top * 1.02);
     const double capacity = m_figures.in(m_capacity);
     m_limit->replace(QList<QPointF>{{0.0, capacity}, {m_x->max(), capacity}});
