@@ -11,3 +11,8 @@ find_package(benchmark QUIET)
 if(NOT benchmark_FOUND)
   message(STATUS "google-benchmark not found: bench/ is left out")
 endif()
+
+find_package(Qt6 6.4 QUIET COMPONENTS Widgets Charts Svg PrintSupport Test)
+if(NOT Qt6_FOUND)
+  message(STATUS "Qt 6 with Charts and Svg not found: the window headroom-gui is left out")
+endif()

@@ -1,0 +1,99 @@
+#include "gui/jobs/planner.h"
+
+#include "gui/document/edits.h"
+
+namespace headroom::gui {
+namespace {
+
+using std::make_shared;
+
+std::shared_ptr<const StepDetails> details_of(const std::shared_ptr<const Plan>& plan) {
+    auto out = make_shared<StepDetails>();
+    out->plan = plan;
+    out->step = step_memory(*plan);
+    out->peak = alive_at(*plan, out->step, out->step.peak.op);
+    return out;
+}
+
+/// Tells results and drops refusals: the plan's own refusal says it already.
+template <class Out, class Tell>
+void tell_result(Outcome<Out>& outcome, const Tell& tell) {
+    if (auto* result = std::get_if<Out>(&outcome)) tell(*result);
+}
+
+}  // namespace
+
+Planner::Planner(QObject* parent)
+    : QObject(parent),
+      m_plan([](const PlanRequest& request,
+                const std::stop_token&) { return make_shared<const Plan>(predict(request)); },
+             [this](auto outcome) { takePlan(std::move(outcome)); }),
+      m_details([](const auto& plan, const std::stop_token&) { return details_of(plan); },
+                [this](auto outcome) {
+                    tell_result(outcome, [this](const auto& each) { Q_EMIT detailsChanged(each); });
+                }),
+      m_ladder([](const PlanRequest& request,
+                  const std::stop_token&) { return make_shared<const Ladder>(ladder(request)); },
+               [this](auto outcome) {
+                   tell_result(outcome, [this](const auto& each) { Q_EMIT ladderChanged(each); });
+               }),
+      m_form(
+          [](const PlanRequest& request, const std::stop_token&) { return knob_states(request); },
+          [this](auto outcome) {
+              tell_result(outcome, [this](const auto& each) { Q_EMIT formChanged(each); });
+          }),
+      m_search(
+          [this](const SearchRequest& request, const std::stop_token& stop) {
+              const auto tell = [this](std::int64_t done, std::int64_t space) {
+                  QMetaObject::invokeMethod(
+                      this, [this, done, space] { Q_EMIT searchProgressed(done, space); });
+              };
+              return make_shared<const SearchResult>(headroom::search(request, stop, tell));
+          },
+          [this](auto outcome) {
+              if (auto* refusal = std::get_if<Refusal>(&outcome)) {
+                  Q_EMIT searchRefused(refusal->sentence);
+              } else {
+                  Q_EMIT searchEnded(std::get<0>(outcome));
+              }
+          }) {}
+
+void Planner::plan(const PlanRequest& request) {
+    m_current.reset();
+    m_details.cancel();
+    m_ladder.cancel();
+    if (!is_complete(request)) {
+        m_plan.cancel();
+        Q_EMIT planRefused(refusal_of(request), {});
+        return;
+    }
+    m_form.cancel();
+    m_asked = request;
+    m_plan.start(request);
+}
+
+void Planner::search(const SearchRequest& request) { m_search.start(request); }
+
+void Planner::cancelSearch() { m_search.cancel(); }
+
+bool Planner::isIdle() const {
+    return !m_plan.busy() && !m_details.busy() && !m_ladder.busy() && !m_form.busy() &&
+           !m_search.busy();
+}
+
+void Planner::takePlan(Outcome<std::shared_ptr<const Plan>> outcome) {
+    m_form.start(m_asked);  // not before: it would take the plan's processor
+    if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
+        Q_EMIT planRefused(refusal->sentence, refusal->pointer);
+        return;
+    }
+    m_current = std::get<0>(outcome);
+    // The plan's own signal may lead to another request, which makes these two stale.
+    const auto plan = m_current;
+    Q_EMIT planChanged(plan);
+    if (plan != m_current) return;
+    m_details.start(plan);
+    m_ladder.start(plan->request);
+}
+
+}  // namespace headroom::gui

@@ -1,0 +1,52 @@
+#include "gui/models/figures.h"
+
+#include <cmath>
+
+#include "planner/cli/figures.h"
+
+namespace headroom::gui {
+namespace {
+
+Bytes as_bytes(double value) { return Bytes{static_cast<std::int64_t>(std::llround(value))}; }
+
+}  // namespace
+
+QString Figures::unitName() const {
+    return unit == MemoryUnit::gib ? QStringLiteral("GiB") : QStringLiteral("GB");
+}
+
+double Figures::in(Bytes bytes) const {
+    return unit == MemoryUnit::gib ? in_gib(bytes) : in_gb(bytes);
+}
+
+QString Figures::bare(Bytes bytes) const { return QString::number(in(bytes), 'f', 2); }
+
+QString Figures::memory(Bytes bytes) const { return bare(bytes) + QLatin1Char(' ') + unitName(); }
+
+QString Figures::change(Bytes bytes) const {
+    if (bytes == Bytes{}) return QStringLiteral("=");
+    return (bytes > Bytes{} ? QStringLiteral("+") : QString()) + memory(bytes);
+}
+
+QString Figures::number(NumberUnit kind, double value) const {
+    if (kind == NumberUnit::bytes) return memory(as_bytes(value));
+    return QString::fromStdString(to_string(kind, value));
+}
+
+QString Figures::difference(NumberUnit kind, double value) const {
+    if (kind == NumberUnit::bytes) return change(as_bytes(value));
+    return QString::fromStdString(difference_to_string(kind, value));
+}
+
+QString text(std::string_view utf8) {
+    return QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
+}
+
+QString text(Seconds time) { return QString::fromStdString(to_string(time)); }
+
+QString change(Seconds time) {
+    if (std::abs(time.count()) < 1e-6) return {};
+    return QString::fromStdString(cli::signed_time(time));
+}
+
+}  // namespace headroom::gui

@@ -1,0 +1,126 @@
+#include "gui/pages/compare_page.h"
+
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalBlocker>
+#include <QVBoxLayout>
+
+#include "gui/document/open_file.h"
+#include "gui/views/table_view.h"
+
+namespace headroom::gui {
+namespace {
+
+/// "A", "B" … "Z", "27".
+QString letter(std::size_t index) {
+    return index < 26 ? QString(QChar(static_cast<char16_t>(u'A' + index)))
+                      : QString::number(index + 1);
+}
+
+}  // namespace
+
+ComparePage::ComparePage(Session& session, QWidget* parent)
+    : QWidget(parent),
+      m_session(session),
+      m_predict(
+          [](const PlanRequest& request, const std::stop_token&) {
+              return std::make_shared<const Plan>(predict(request));
+          },
+          [this](auto outcome) {
+              if (auto* refusal = std::get_if<Refusal>(&outcome)) {
+                  m_session.tell(refusal->sentence);
+              } else {
+                  add(m_predicting, std::get<0>(outcome));
+              }
+          }) {
+    auto* column = new QVBoxLayout(this);
+    auto* line = new QHBoxLayout;
+    auto* keep = new QPushButton(tr("&Keep the present plan"), this);
+    auto* open = new QPushButton(tr("Add from a &file…"), this);
+    auto* remove = new QPushButton(tr("&Remove the last"), this);
+    m_baseline = new ChoiceBox(this);
+    m_baseline->setAccessibleName(tr("Baseline"));
+    m_baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    line->addWidget(keep);
+    line->addWidget(open);
+    line->addWidget(remove);
+    line->addStretch(1);
+    line->addWidget(new QLabel(tr("baseline"), this));
+    line->addWidget(m_baseline);
+    m_table = make_table(&m_model, tr("Plans side by side"), Sorting::off, this);
+    m_table->horizontalHeader()->setStretchLastSection(false);
+    auto* lead = new QLabel(tr("Keep a plan, change something, keep the next: what differs is in "
+                               "bold."),
+                            this);
+    column->addLayout(line);
+    column->addWidget(lead);
+    column->addWidget(m_table, 1);
+    connect(keep, &QPushButton::clicked, this, &ComparePage::keepPresent);
+    connect(open, &QPushButton::clicked, this, &ComparePage::openFile);
+    connect(remove, &QPushButton::clicked, this, &ComparePage::removeLast);
+    connect(m_baseline, &QComboBox::activated, this, [this](int at) { setBaseline(at - 1); });
+    connect(&session, &Session::figuresChanged, &m_model, &CompareModel::setFigures);
+    refreshBaselines();
+}
+
+void ComparePage::keepPresent() {
+    const auto& plan = m_session.planner.current();
+    if (!plan) {
+        m_session.tell(tr("There is no plan to keep yet."));
+        return;
+    }
+    const auto title = m_session.document.title();
+    add(m_session.document.isDirty() ? title + QStringLiteral(" *") : title, plan);
+}
+
+void ComparePage::addFile(const QString& path) {
+    try {
+        const auto opened = open_file(path, m_session.library);
+        const auto* stored = std::get_if<StoredPlan>(&opened);
+        if (stored == nullptr) throw InputError(path.toStdString(), "is neither plan nor request");
+        m_predicting = QFileInfo(path).fileName();
+        m_predict.start(stored->request);
+    } catch (const std::exception& error) {
+        m_session.tell(QString::fromUtf8(error.what()));
+    }
+}
+
+void ComparePage::openFile() {
+    const auto path =
+        QFileDialog::getOpenFileName(this, tr("Add a plan"), {}, tr("Plans and requests (*.json)"));
+    if (!path.isEmpty()) addFile(path);
+}
+
+void ComparePage::removeLast() {
+    auto plans = m_model.plans();
+    if (plans.empty()) return;
+    plans.pop_back();
+    m_model.setPlans(std::move(plans));
+    refreshBaselines();
+}
+
+void ComparePage::add(const QString& name, std::shared_ptr<const Plan> plan) {
+    auto plans = m_model.plans();
+    plans.push_back({letter(plans.size()) + QStringLiteral(": ") + name, std::move(plan)});
+    m_model.setPlans(std::move(plans));
+    refreshBaselines();
+}
+
+void ComparePage::setBaseline(int plan) {
+    m_model.setBaseline(plan);
+    refreshBaselines();
+}
+
+void ComparePage::refreshBaselines() {
+    const QSignalBlocker quiet(m_baseline);
+    m_baseline->clear();
+    m_baseline->addItem(tr("none"));
+    for (const auto& plan : m_model.plans()) m_baseline->addItem(plan.name);
+    m_baseline->setCurrentIndex(m_model.baseline() + 1);
+}
+
+}  // namespace headroom::gui

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <QLabel>
+#include <QTableView>
+#include <QWidget>
+#include <memory>
+
+#include "gui/models/plan_tables.h"
+#include "gui/pages/session.h"
+#include "gui/views/memory_bar.h"
+#include "gui/views/timeline_chart.h"
+
+namespace headroom::gui {
+
+/// What a plan needs: does it fit, where the memory goes, how it runs over the step, what it costs.
+class PlanPage : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit PlanPage(Session& session, QWidget* parent = nullptr);
+
+    [[nodiscard]] MemoryBar& bar() { return *m_bar; }
+    [[nodiscard]] TimelineChart& timeline() { return *m_timeline; }
+    [[nodiscard]] const RowModel<CategoryRow>& categories() const { return m_categories; }
+    [[nodiscard]] const RowModel<CostRow>& costs() const { return m_costs; }
+    [[nodiscard]] const RowModel<AliveRow>& alive() const { return m_alive; }
+    [[nodiscard]] QString badgeWord() const { return m_badge->text(); }
+
+protected:
+    void changeEvent(QEvent* event) override;
+
+private:
+    QWidget* makeTop();
+    QWidget* makeTables();
+    QWidget* makeTimeline();
+    void showPlan(const std::shared_ptr<const Plan>& plan);
+    void showDetails(const std::shared_ptr<const StepDetails>& details);
+    void showMoment(std::size_t op);
+    void showBadge();
+    void setFigures(const Figures& figures);
+
+    Session& m_session;
+    std::shared_ptr<const Plan> m_plan{};
+    std::shared_ptr<const StepDetails> m_details{};
+    RowModel<CategoryRow> m_categories = category_model();
+    RowModel<CostRow> m_costs = cost_model();
+    RowModel<PhaseMemory> m_phases = phase_model();
+    RowModel<AliveRow> m_alive = alive_model();
+    QLabel* m_badge = nullptr;
+    QLabel* m_sentence = nullptr;
+    QLabel* m_remedies = nullptr;
+    QLabel* m_moment = nullptr;
+    MemoryBar* m_bar = nullptr;
+    TimelineChart* m_timeline = nullptr;
+};
+
+}  // namespace headroom::gui

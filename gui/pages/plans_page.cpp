@@ -1,0 +1,228 @@
+#include "gui/pages/plans_page.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QSortFilterProxyModel>
+#include <QSplitter>
+#include <QVBoxLayout>
+
+#include "gui/document/edits.h"
+#include "gui/views/table_view.h"
+#include "planner/spec/knob.h"
+
+namespace headroom::gui {
+namespace {
+
+constexpr std::pair<const char*, Aim> kAimWords[] = {
+    {"least time", Aim::time}, {"least cost", Aim::cost}, {"least memory", Aim::memory}};
+
+QSortFilterProxyModel& proxy_of(const QTableView& table) {
+    return *static_cast<QSortFilterProxyModel*>(table.model());
+}
+
+}  // namespace
+
+PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
+    auto* column = new QVBoxLayout(this);
+    column->addLayout(makeQuestion());
+    m_status = new QLabel(tr("Search looks through every configuration of this model on these "
+                             "GPUs; settings that are pinned stay."),
+                          this);
+    m_status->setWordWrap(true);
+    column->addWidget(m_status);
+    auto* split = new QSplitter(Qt::Vertical, this);
+    m_chart = new ParetoChart(split);
+    m_table = make_table(&m_candidates, tr("Plans"), Sorting::on, split);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    split->addWidget(m_chart);
+    split->addWidget(m_table);
+    split->setSizes({320, 280});
+    column->addLayout(makeTools());
+    column->addWidget(split, 1);
+    fillPins();
+    fillColumns();
+    setBusy(false);
+    connect(&session.planner, &Planner::searchProgressed, this, [this](qint64 done, qint64 space) {
+        if (space > 0) m_progress->setValue(static_cast<int>(100 * done / space));
+    });
+    connect(&session.planner, &Planner::searchEnded, this,
+            [this](const std::shared_ptr<const SearchResult>& result) { take(*result); });
+    connect(&session.planner, &Planner::searchRefused, this, [this](const QString& sentence) {
+        setBusy(false);
+        m_status->setText(sentence);
+    });
+    connect(&session, &Session::figuresChanged, this, [this](const Figures& figures) {
+        m_candidates.setFigures(figures);
+        m_chart->setFigures(figures);
+    });
+    connect(m_chart, &ParetoChart::chosen, this, &PlansPage::selectRow);
+    connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            [this] { m_chart->choose(selectedRow()); });
+    connect(m_table, &QTableView::activated, this, &PlansPage::adoptSelected);
+}
+
+QLayout* PlansPage::makeQuestion() {
+    auto* line = new QHBoxLayout;
+    m_aim = new ChoiceBox(this);
+    m_aim->setAccessibleName(tr("What the best plan has least of"));
+    for (const auto& [words, aim] : kAimWords) m_aim->addItem(tr(words), static_cast<int>(aim));
+    m_holdBatch = new QCheckBox(tr("&Hold the batch"), this);
+    m_holdBatch->setToolTip(tr("Every plan takes as many sequences a step as the present one"));
+    m_budget = new NumberBox(0, 1e12, 0, Steps::doubling, this);
+    m_budget->setPrefix(QString());
+    m_budget->setAccessibleName(tr("Budget in dollars"));
+    m_budget->setToolTip(tr("The run must not cost more; needs the tokens of the run. 0: any"));
+    m_pinButton = new QToolButton(this);
+    m_pinButton->setPopupMode(QToolButton::InstantPopup);
+    m_pins = new QMenu(m_pinButton);
+    m_pinButton->setMenu(m_pins);
+    m_start = new QPushButton(tr("&Search"), this);
+    m_start->setObjectName(QStringLiteral("search"));
+    m_cancel = new QPushButton(tr("&Cancel"), this);
+    m_progress = new QProgressBar(this);
+    m_progress->setRange(0, 100);
+    m_progress->setMaximumWidth(180);
+    m_progress->setAccessibleName(tr("Progress of the search"));
+    line->addWidget(new QLabel(tr("Look for"), this));
+    line->addWidget(m_aim);
+    line->addWidget(m_holdBatch);
+    line->addWidget(new QLabel(tr("budget, $"), this));
+    line->addWidget(m_budget);
+    line->addWidget(m_pinButton);
+    line->addStretch(1);
+    line->addWidget(m_progress);
+    line->addWidget(m_start);
+    line->addWidget(m_cancel);
+    connect(m_start, &QPushButton::clicked, this, &PlansPage::startSearch);
+    connect(m_cancel, &QPushButton::clicked, this, &PlansPage::cancelSearch);
+    return line;
+}
+
+QLayout* PlansPage::makeTools() {
+    auto* line = new QHBoxLayout;
+    m_filter = new QLineEdit(this);
+    m_filter->setPlaceholderText(tr("filter, as in zero=3"));
+    m_filter->setClearButtonEnabled(true);
+    m_filter->setAccessibleName(tr("Filter"));
+    auto* columns = new QToolButton(this);
+    columns->setText(tr("Columns"));
+    columns->setPopupMode(QToolButton::InstantPopup);
+    m_columns = new QMenu(columns);
+    columns->setMenu(m_columns);
+    auto* axis = new ChoiceBox(this);
+    axis->addItems({tr("memory × time"), tr("memory × price")});
+    axis->setAccessibleName(tr("Axes of the chart"));
+    auto* adopt = new QPushButton(tr("&Adopt the selected plan"), this);
+    line->addWidget(axis);
+    line->addWidget(m_filter, 1);
+    line->addWidget(columns);
+    line->addWidget(adopt);
+    connect(m_filter, &QLineEdit::textChanged, this,
+            [this](const QString& typed) { proxy_of(*m_table).setFilterFixedString(typed); });
+    connect(axis, &QComboBox::activated, this,
+            [this](int at) { m_chart->setAxis(at == 0 ? ParetoAxis::time : ParetoAxis::price); });
+    connect(adopt, &QPushButton::clicked, this, &PlansPage::adoptSelected);
+    return line;
+}
+
+void PlansPage::fillPins() {
+    for (const auto& knob : knobs()) {
+        auto* action = m_pins->addAction(text(knob.name));
+        action->setCheckable(true);
+        action->setToolTip(text(knob.help));
+        connect(action, &QAction::toggled, this, [this] {
+            const auto count = static_cast<int>(pinned().size());
+            m_pinButton->setText(tr("Pinned: %1").arg(count));
+        });
+    }
+    m_pins->setToolTipsVisible(true);
+    m_pins->setStyleSheet(QStringLiteral("QMenu { menu-scrollable: 1; }"));
+    m_pinButton->setText(tr("Pinned: %1").arg(0));
+}
+
+void PlansPage::fillColumns() {
+    for (int i = 0; i < m_candidates.columnCount({}); ++i) {
+        auto* action = m_columns->addAction(
+            m_candidates.headerData(i, Qt::Horizontal, Qt::DisplayRole).toString());
+        action->setCheckable(true);
+        action->setChecked(true);
+        connect(action, &QAction::toggled, this,
+                [this, i](bool on) { m_table->setColumnHidden(i, !on); });
+    }
+}
+
+std::vector<std::string> PlansPage::pinned() const {
+    std::vector<std::string> names;
+    for (const auto* action : m_pins->actions()) {
+        if (action->isChecked()) names.push_back(action->text().toStdString());
+    }
+    return names;
+}
+
+void PlansPage::pin(const QString& knob, bool on) {
+    for (auto* action : m_pins->actions()) {
+        if (action->text() == knob) action->setChecked(on);
+    }
+}
+
+void PlansPage::startSearch() {
+    const auto& request = m_session.document.request();
+    if (!is_complete(request)) {
+        m_status->setText(refusal_of(request));
+        return;
+    }
+    SearchRequest search{.base = request,
+                         .aim = static_cast<Aim>(m_aim->currentData().toInt()),
+                         .global_batch = m_holdBatch->isChecked() ? batch_of(request) : 0,
+                         .pinned = pinned()};
+    if (m_budget->value() > 0.0) search.budget = Usd{m_budget->value()};
+    setBusy(true);
+    m_status->setText(tr("Searching…"));
+    m_session.planner.search(search);
+}
+
+void PlansPage::cancelSearch() {
+    m_session.planner.cancelSearch();
+    setBusy(false);
+    m_status->setText(tr("The search was cancelled."));
+}
+
+void PlansPage::setBusy(bool busy) {
+    m_start->setEnabled(!busy);
+    m_cancel->setEnabled(busy);
+    m_progress->setVisible(busy);
+    m_progress->setValue(0);
+}
+
+void PlansPage::take(const SearchResult& result) {
+    setBusy(false);
+    auto rows = candidate_rows(result);
+    const auto effort =
+        tr("%1 configurations, %2 ruled out by bounds, %3 evaluated, in %4.")
+            .arg(text(with_thousands(result.space)), text(with_thousands(result.bounded)),
+                 text(with_thousands(result.evaluated)), text(result.took));
+    m_status->setText(result.best
+                          ? effort
+                          : tr("Nothing fits. Closest: %1. ").arg(text(result.nearest)) + effort);
+    m_chart->setRows(rows, m_session.document.request().hardware.profile.memory_capacity);
+    m_candidates.setRows(std::move(rows));
+    selectRow(0);
+}
+
+void PlansPage::selectRow(int row) {
+    const auto at = proxy_of(*m_table).mapFromSource(m_candidates.index(row, 0));
+    if (at.isValid()) m_table->selectRow(at.row());
+}
+
+int PlansPage::selectedRow() const {
+    const auto chosen = m_table->selectionModel()->selectedRows();
+    return chosen.isEmpty() ? -1 : proxy_of(*m_table).mapToSource(chosen.first()).row();
+}
+
+void PlansPage::adoptSelected() {
+    const int row = selectedRow();
+    if (row < 0) return;
+    m_session.document.edit(m_candidates.row(row).candidate.request, tr("plan of the search"));
+}
+
+}  // namespace headroom::gui

@@ -1,0 +1,211 @@
+#include "gui/pages/run_page.h"
+
+#include <QDir>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QScrollArea>
+#include <QSplitter>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include "gui/document/open_file.h"
+#include "gui/views/table_view.h"
+#include "planner/cli/output.h"
+#include "planner/cli/profiles.h"
+#include "planner/cli/runtime_program.h"
+#include "planner/plan/calibration.h"
+#include "planner/plan/findings.h"
+#include "planner/plan/plan_json.h"
+
+namespace headroom::gui {
+
+RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
+    m_setup.program = QString::fromStdString(cli::runtime_file().string());
+    auto* column = new QVBoxLayout(this);
+    column->addLayout(makeControls());
+    m_status =
+        new QLabel(tr("Runs the present plan on this machine, in a process of its own."), this);
+    m_status->setWordWrap(true);
+    m_status->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_status->setAccessibleName(tr("State of the run"));
+    column->addWidget(m_status);
+    auto* split = new QSplitter(Qt::Vertical, this);
+    m_live = new LiveChart(split);
+    auto* area = new QScrollArea(split);
+    area->setWidgetResizable(true);
+    area->setFrameShape(QFrame::NoFrame);
+    m_bars = new PairedBars(area);
+    area->setWidget(m_bars);
+    auto* table = make_table(&m_findings, tr("Predicted and measured"), Sorting::on, split);
+    split->addWidget(m_live);
+    split->addWidget(area);
+    split->addWidget(table);
+    split->setSizes({210, 200, 280});
+    column->addWidget(split, 1);
+    connect(&m_process, &RunProcess::started, this,
+            [this](const QString& device) { m_status->setText(tr("Running on %1.").arg(device)); });
+    connect(&m_process, &RunProcess::stepped, this, &RunPage::takeStep);
+    connect(&m_process, &RunProcess::measured, this, &RunPage::showMeasurement);
+    connect(&m_process, &RunProcess::silent, m_status, &QLabel::setText);
+    connect(&m_process, &RunProcess::ended, this, [this](const QString& sentence) {
+        setRunning(false);
+        m_status->setText(sentence);
+    });
+    connect(&session, &Session::figuresChanged, this, [this](const Figures& figures) {
+        m_findings.setFigures(figures);
+        m_live->setFigures(figures);
+        m_bars->setFigures(figures);
+    });
+    setRunning(false);
+}
+
+QLayout* RunPage::makeControls() {
+    auto* line = new QHBoxLayout;
+    m_steps = new NumberBox(1, 1e9, 0, Steps::doubling, this);
+    m_steps->setValue(10);
+    m_steps->setAccessibleName(tr("Optimizer steps"));
+    m_data = new QLineEdit(this);
+    m_data->setPlaceholderText(tr("file of tokens or text; none: synthetic tokens"));
+    m_data->setAccessibleName(tr("Data"));
+    m_start = new QPushButton(tr("&Start"), this);
+    m_stop = new QPushButton(tr("S&top"), this);
+    m_calibrate = new QPushButton(tr("&Calibrate this machine"), this);
+    m_calibrate->setToolTip(
+        tr("Writes the fractions of the peaks that this run reached into your "
+           "own profile of the device"));
+    auto* open = new QPushButton(tr("&Open a measurement…"), this);
+    m_progress = new QProgressBar(this);
+    m_progress->setMaximumWidth(140);
+    m_progress->setAccessibleName(tr("Progress of the run"));
+    line->addWidget(new QLabel(tr("steps"), this));
+    line->addWidget(m_steps);
+    line->addWidget(m_data, 1);
+    line->addWidget(m_progress);
+    line->addWidget(m_start);
+    line->addWidget(m_stop);
+    line->addWidget(open);
+    line->addWidget(m_calibrate);
+    connect(m_start, &QPushButton::clicked, this, &RunPage::startRun);
+    connect(m_stop, &QPushButton::clicked, this, &RunPage::stopRun);
+    connect(open, &QPushButton::clicked, this, &RunPage::openMeasurement);
+    connect(m_calibrate, &QPushButton::clicked, this, &RunPage::calibrate);
+    return line;
+}
+
+void RunPage::setRunning(bool running) {
+    m_start->setEnabled(!running);
+    m_stop->setEnabled(running);
+    m_progress->setVisible(running);
+    m_calibrate->setEnabled(!running && m_measurement && m_plan);
+}
+
+void RunPage::startRun() {
+    if (m_process.isRunning()) return;
+    const auto plan = m_session.planner.current();
+    if (!plan) {
+        m_status->setText(tr("There is no plan to run yet."));
+        return;
+    }
+    if (m_setup.program.isEmpty()) {
+        m_status->setText(tr("This needs the program headroom-run, which is not installed here."));
+        return;
+    }
+    m_plan = plan;
+    m_measurement.reset();
+    m_findings.setRows({});
+    m_bars->setFindings({});
+    m_live->clear();
+    m_progress->setRange(0, static_cast<int>(m_steps->value()));
+    m_progress->setValue(0);
+    setRunning(true);
+    m_status->setText(tr("Starting…"));
+    RunSetup setup = m_setup;
+    setup.arguments +=
+        {QStringLiteral("--steps"), QString::number(static_cast<qint64>(m_steps->value()))};
+    if (!m_data->text().isEmpty()) setup.arguments += {QStringLiteral("--data"), m_data->text()};
+    m_process.start(setup, QByteArray::fromStdString(cli::json_text(to_json(*plan))));
+}
+
+void RunPage::stopRun() {
+    m_status->setText(tr("Stopping after this step…"));
+    m_process.stop();
+}
+
+void RunPage::takeStep(const LiveStep& step) {
+    m_live->add(step);
+    m_progress->setValue(static_cast<int>(step.step + 1));
+    m_status->setText(tr("Step %1 of %2: loss %3, %4 tokens/s, %5")
+                          .arg(step.step + 1)
+                          .arg(step.steps)
+                          .arg(step.loss, 0, 'f', 4)
+                          .arg(step.tokensPerSecond, 0, 'f', 0)
+                          .arg(m_session.figures().memory(step.memory)));
+}
+
+void RunPage::showMeasurement(const Measurement& measurement) {
+    m_measurement = measurement;
+    if (!m_plan || !m_process.isRunning()) m_plan = m_session.planner.current();
+    compareWithPlan();
+}
+
+void RunPage::compareWithPlan() {
+    if (!m_plan) {
+        m_status->setText(
+            tr("Open the plan that was run first; then its measurement can be put "
+               "beside it."));
+        m_measurement.reset();
+        return;
+    }
+    try {
+        auto rows = headroom::findings(*m_plan, *m_measurement);
+        m_bars->setFindings(rows);
+        m_findings.setRows(std::move(rows));
+        if (!m_process.isRunning()) {
+            m_status->setText(
+                tr("%1, %2").arg(text(m_measurement->device), text(m_measurement->date)));
+            m_live->clear();
+            qint64 number = 0;
+            const auto steps = static_cast<qint64>(m_measurement->steps.size());
+            for (const auto& each : m_measurement->steps) {
+                m_live->add({.step = number++,
+                             .steps = steps,
+                             .loss = each.loss,
+                             .memory = m_measurement->device_memory.total});
+            }
+        }
+    } catch (const InputError& error) {
+        m_measurement.reset();
+        m_status->setText(QString::fromUtf8(error.what()));
+    }
+    setRunning(m_process.isRunning());
+}
+
+void RunPage::openMeasurement() {
+    const auto path = QFileDialog::getOpenFileName(this, tr("Open a measurement"), {},
+                                                   tr("Measurements (*.json)"));
+    if (path.isEmpty()) return;
+    try {
+        const auto opened = open_file(path, m_session.library);
+        const auto* measurement = std::get_if<Measurement>(&opened);
+        if (measurement == nullptr) throw InputError(path.toStdString(), "is no measurement");
+        showMeasurement(*measurement);
+    } catch (const std::exception& error) {
+        m_session.tell(QString::fromUtf8(error.what()));
+    }
+}
+
+void RunPage::calibrate() {
+    if (!m_plan || !m_measurement) return;
+    try {
+        const auto profile = calibrated(*m_plan, *m_measurement);
+        const auto folder = QString::fromStdString(cli::user_hardware().string());
+        QDir().mkpath(folder);
+        const auto file = QDir(folder).filePath(text(profile.id) + QStringLiteral(".json"));
+        write_file_atomically(file.toStdString(), cli::json_text(to_json(profile)));
+        m_session.tell(tr("Calibrated: %1 now holds what this run measured.").arg(file));
+    } catch (const std::exception& error) {
+        m_session.tell(QString::fromUtf8(error.what()));
+    }
+}
+
+}  // namespace headroom::gui

@@ -1,0 +1,17 @@
+#include "gui/pages/session.h"
+
+#include <utility>
+
+namespace headroom::gui {
+
+Session::Session(Library known, QObject* parent) : QObject(parent), library(std::move(known)) {
+    connect(&document, &PlanDocument::requestChanged, &planner,
+            [this] { planner.plan(document.request()); });
+}
+
+void Session::setFigures(const Figures& figures) {
+    m_figures = figures;
+    Q_EMIT figuresChanged(figures);
+}
+
+}  // namespace headroom::gui

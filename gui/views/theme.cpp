@@ -1,0 +1,149 @@
+#include "gui/views/theme.h"
+
+#include <QApplication>
+#include <QPixmap>
+#include <QStyle>
+#include <QStyleFactory>
+#include <array>
+
+namespace headroom::gui {
+namespace {
+
+struct CategoryRow {
+    const char* name;
+    QRgb fill;
+    Qt::BrushStyle pattern;
+};
+/// Okabe and Ito, "Color Universal Design" (2008); two greys beside them.
+constexpr std::array kCategories{
+    CategoryRow{"parameters", 0xff0072b2, Qt::NoBrush},
+    CategoryRow{"master", 0xff56b4e9, Qt::BDiagPattern},
+    CategoryRow{"gradients", 0xffe69f00, Qt::NoBrush},
+    CategoryRow{"optimizer", 0xff009e73, Qt::FDiagPattern},
+    CategoryRow{"activations", 0xffd55e00, Qt::HorPattern},
+    CategoryRow{"logits", 0xfff0e442, Qt::VerPattern},
+    CategoryRow{"workspace", 0xffcc79a7, Qt::NoBrush},
+    CategoryRow{"communication", 0xff8c6bb1, Qt::CrossPattern},
+    CategoryRow{"reserved", 0xff8a8f98, Qt::DiagCrossPattern},
+};
+
+constexpr int kTile = 8;  ///< pixels after which a pattern repeats
+
+QPalette palette_of(Shade shade) {
+    const bool dark = shade == Shade::dark;
+    const QColor window = dark ? QColor(0x20, 0x23, 0x28) : QColor(0xf4, 0xf5, 0xf7);
+    const QColor base = dark ? QColor(0x17, 0x1a, 0x1e) : QColor(0xff, 0xff, 0xff);
+    const QColor ink = dark ? QColor(0xe6, 0xe8, 0xeb) : QColor(0x1b, 0x1f, 0x24);
+    const QColor faint = dark ? QColor(0x8e, 0x96, 0xa0) : QColor(0x6a, 0x72, 0x7c);
+    QPalette palette;
+    palette.setColor(QPalette::Window, window);
+    palette.setColor(QPalette::WindowText, ink);
+    palette.setColor(QPalette::Base, base);
+    palette.setColor(QPalette::AlternateBase,
+                     dark ? QColor(0x1d, 0x21, 0x26) : QColor(0xf7, 0xf8, 0xfa));
+    palette.setColor(QPalette::Text, ink);
+    palette.setColor(QPalette::Button, dark ? QColor(0x2b, 0x2f, 0x36) : QColor(0xe9, 0xeb, 0xee));
+    palette.setColor(QPalette::ButtonText, ink);
+    palette.setColor(QPalette::ToolTipBase,
+                     dark ? QColor(0x2f, 0x34, 0x3b) : QColor(0xff, 0xff, 0xe8));
+    palette.setColor(QPalette::ToolTipText, ink);
+    palette.setColor(QPalette::PlaceholderText, faint);
+    palette.setColor(QPalette::Highlight,
+                     dark ? QColor(0x2f, 0x6f, 0xb3) : QColor(0x1f, 0x6f, 0xc4));
+    palette.setColor(QPalette::HighlightedText, Qt::white);
+    palette.setColor(QPalette::Link, dark ? QColor(0x7a, 0xb8, 0xff) : QColor(0x0a, 0x58, 0xb0));
+    for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText}) {
+        palette.setColor(QPalette::Disabled, role, faint);
+    }
+    return palette;
+}
+
+void draw_lines(QPainter& painter, const QRectF& box, Qt::BrushStyle pattern) {
+    const double high = box.height();
+    for (double x = -high; x < box.width(); x += kTile) {
+        const double left = box.left() + x;
+        if (pattern == Qt::BDiagPattern || pattern == Qt::DiagCrossPattern) {
+            painter.drawLine(QPointF(left, box.bottom()), QPointF(left + high, box.top()));
+        }
+        if (pattern == Qt::FDiagPattern || pattern == Qt::DiagCrossPattern) {
+            painter.drawLine(QPointF(left, box.top()), QPointF(left + high, box.bottom()));
+        }
+    }
+    const bool across = pattern == Qt::HorPattern || pattern == Qt::CrossPattern;
+    for (double y = kTile / 2.0; across && y < high; y += kTile) {
+        painter.drawLine(QPointF(box.left(), box.top() + y), QPointF(box.right(), box.top() + y));
+    }
+    const bool upright = pattern == Qt::VerPattern || pattern == Qt::CrossPattern;
+    for (double x = kTile / 2.0; upright && x < box.width(); x += kTile) {
+        painter.drawLine(QPointF(box.left() + x, box.top()), QPointF(box.left() + x, box.bottom()));
+    }
+}
+
+}  // namespace
+
+void applyTheme(ThemeChoice choice) {
+    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    if (choice == ThemeChoice::system) {
+        QApplication::setPalette(QPalette());  // the platform's, now and whenever it changes
+    } else {
+        QApplication::setPalette(
+            palette_of(choice == ThemeChoice::dark ? Shade::dark : Shade::light));
+    }
+}
+
+Shade shadeOf(const QPalette& palette) {
+    return palette.color(QPalette::Window).lightness() < 128 ? Shade::dark : Shade::light;
+}
+
+CategoryStyle categoryStyle(const QString& category) {
+    for (const auto& row : kCategories) {
+        if (category != QLatin1String(row.name)) continue;
+        const QColor fill = QColor::fromRgb(row.fill);
+        const bool pale = fill.lightness() > 110;
+        return {fill, pale ? QColor(0, 0, 0, 110) : QColor(255, 255, 255, 130), row.pattern};
+    }
+    return {QColor(0x8a, 0x8f, 0x98), QColor(0, 0, 0, 110), Qt::NoBrush};
+}
+
+QBrush categoryBrush(const QString& category) {
+    const auto style = categoryStyle(category);
+    if (style.pattern == Qt::NoBrush) return style.fill;
+    QPixmap tile(kTile, kTile);
+    tile.fill(style.fill);
+    QPainter painter(&tile);
+    painter.setPen(QPen(style.line, 1.0));
+    draw_lines(painter, QRectF(0, 0, kTile, kTile), style.pattern);
+    return tile;
+}
+
+void paintCategory(QPainter& painter, const QRectF& box, const QString& category) {
+    const auto style = categoryStyle(category);
+    painter.save();
+    painter.fillRect(box, style.fill);
+    if (style.pattern != Qt::NoBrush) {
+        painter.setClipRect(box, Qt::IntersectClip);
+        painter.setPen(QPen(style.line, 1.0));
+        draw_lines(painter, box, style.pattern);
+    }
+    painter.restore();
+}
+
+QColor toneColour(Tone tone, const QPalette& palette) {
+    const bool dark = shadeOf(palette) == Shade::dark;
+    switch (tone) {
+        case Tone::good:
+            return dark ? QColor(0x4f, 0xd0, 0x9c) : QColor(0x00, 0x6b, 0x4a);
+        case Tone::warning:
+            return dark ? QColor(0xf2, 0xb1, 0x34) : QColor(0x8a, 0x55, 0x00);
+        case Tone::bad:
+            return dark ? QColor(0xff, 0x8a, 0x65) : QColor(0xb0, 0x3a, 0x00);
+        case Tone::faint:
+            return palette.color(QPalette::PlaceholderText);
+        case Tone::plain:
+        case Tone::heading:
+            return palette.color(QPalette::Text);
+    }
+    return palette.color(QPalette::Text);
+}
+
+}  // namespace headroom::gui

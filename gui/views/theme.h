@@ -1,0 +1,37 @@
+#pragma once
+
+#include <QBrush>
+#include <QColor>
+#include <QPainter>
+#include <QPalette>
+#include <QString>
+
+#include "gui/models/row_model.h"
+
+namespace headroom::gui {
+
+enum class ThemeChoice { system, light, dark };
+enum class Shade { light, dark };
+
+/// The application's colours: the system's own, or one of two that every widget takes.
+void applyTheme(ThemeChoice choice);
+/// Which of the two a palette is.
+Shade shadeOf(const QPalette& palette);
+
+/// How a category of memory is drawn: a colour that colour-blind people tell from its neighbours
+/// (after Okabe and Ito 2008) and a pattern that needs no colour at all.
+struct CategoryStyle {
+    QColor fill{};
+    QColor line{};  ///< of the pattern
+    Qt::BrushStyle pattern = Qt::NoBrush;
+};
+CategoryStyle categoryStyle(const QString& category);
+/// Fill and pattern as one brush.
+QBrush categoryBrush(const QString& category);
+/// A rectangle in the category's style, drawn with lines so that it stays sharp on paper.
+void paintCategory(QPainter& painter, const QRectF& box, const QString& category);
+
+/// Colour of a tone on a background of that shade.
+QColor toneColour(Tone tone, const QPalette& palette);
+
+}  // namespace headroom::gui

@@ -1,0 +1,189 @@
+#include <QAbstractItemModelTester>
+#include <algorithm>
+
+#include "gui/document/edits.h"
+#include "gui/models/compare_model.h"
+#include "gui/models/knob_model.h"
+#include "gui/models/plan_tables.h"
+#include "gui/models/search_tables.h"
+#include "gui/models/timeline_points.h"
+#include "gui/views/table_view.h"
+#include "planner/plan/findings.h"
+#include "tests/gui/requests.h"
+
+using namespace headroom;
+using namespace headroom::test;
+using namespace headroom::gui;
+using Mode = QAbstractItemModelTester::FailureReportingMode;
+
+namespace {
+
+/// Puts a model under Qt's own tester while `change` changes it; failures are fatal messages, which
+/// end the test program.
+template <class Change>
+void tested(QAbstractItemModel& model, const Change& change) {
+    application();
+    const QAbstractItemModelTester tester(&model, Mode::Fatal);
+    change();
+    for (int row = 0; row < model.rowCount(); ++row) {
+        for (int column = 0; column < model.columnCount(); ++column) {
+            const auto at = model.index(row, column);
+            CHECK(at.data(Qt::DisplayRole).isValid());
+            static_cast<void>(at.data(kToneRole));
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("EveryTableOfAPlanKeepsTheRulesOfItemModels") {
+    const Plan plan = predict(llama8b("h100-sxm5-80gb", 8));
+    const auto step = step_memory(plan);
+    const auto peak = alive_at(plan, step, step.peak.op);
+    auto categories = category_model();
+    tested(categories, [&] {
+        categories.setRows(category_rows(plan, peak));
+        categories.setFigures({MemoryUnit::gb});
+        categories.setRows({});
+        categories.setRows(category_rows(plan, peak));
+    });
+    auto costs = cost_model();
+    tested(costs, [&] { costs.setRows(cost_rows(plan)); });
+    auto phases = phase_model();
+    tested(phases, [&] { phases.setRows(phase_rows(plan)); });
+    auto alive = alive_model();
+    tested(alive, [&] { alive.setRows(alive_rows(peak)); });
+    CHECK(categories.rowCount() >= 6);
+    CHECK(costs.rowCount() >= 8);
+    CHECK(alive.rowCount() > 10);
+}
+
+TEST_CASE("EveryTableOfASearchKeepsTheRulesOfItemModels") {
+    const auto request = llama8b("h100-sxm5-80gb", 8);
+    auto rungs = rung_model();
+    const auto steps = ladder(request);
+    tested(rungs, [&] { rungs.setRows(rung_rows(steps)); });
+    CHECK(std::ranges::count_if(rungs.rows(), &RungRow::first) == 1);
+    const auto result = search({.base = request});
+    auto candidates = candidate_model();
+    tested(candidates, [&] { candidates.setRows(candidate_rows(result)); });
+    CHECK(std::ranges::count_if(candidates.rows(), &CandidateRow::best) == 1);
+    auto findings = finding_model();
+    tested(findings, [&] { findings.setRows(measured_findings()); });
+    CHECK(findings.rowCount() > 10);
+}
+
+TEST_CASE("TheKnobModelAsksForEditsAndRefusesWhatTheKnobRefuses") {
+    KnobModel model;
+    auto request = llama8b("h100-sxm5-80gb", 8);
+    tested(model, [&] {
+        model.setRequest(request);
+        model.setStates(knob_states(request));
+    });
+    std::vector<PlanRequest> edits;
+    QStringList refusals;
+    QObject::connect(&model, &KnobModel::edited,
+                     [&](const PlanRequest& next) { edits.push_back(next); });
+    QObject::connect(&model, &KnobModel::refused,
+                     [&](const QString& sentence) { refusals.append(sentence); });
+    for (int row = 0; row < model.rowCount(); ++row) {
+        if (KnobModel::knobAt(row).name != "tensor") continue;
+        const auto at = model.index(row, KnobModel::ValueColumn);
+        CHECK(model.setData(at, QStringLiteral("2"), Qt::EditRole));
+        CHECK_FALSE(model.setData(at, QStringLiteral("0"), Qt::EditRole));
+        CHECK_FALSE(model.setData(at, QStringLiteral("many"), Qt::EditRole));
+        CHECK_FALSE(model.setData(model.index(row, 0), QStringLiteral("2"), Qt::EditRole));
+    }
+    REQUIRE(edits.size() == 1);
+    CHECK(edits[0].layout.tensor == 2);
+    CHECK(edits[0].layout.data == 4);
+    CHECK(refusals.size() == 2);
+}
+
+TEST_CASE("ASettingThatCannotApplyIsGreyedWithItsReason") {
+    const auto state = [](const PlanRequest& request, std::string_view name) {
+        const auto states = knob_states(request);
+        const auto at = std::ranges::find(knobs(), name, &Knob::name) - knobs().begin();
+        return states[static_cast<std::size_t>(at)];
+    };
+    const auto one = llama8b("rtx-4090", 1);
+    CHECK(state(one, "lora_rank").reason.contains(QLatin1String("once")));
+    CHECK(state(one, "adapter").reason.isEmpty());
+    CHECK_FALSE(state(one, "tensor").reason.isEmpty());
+    CHECK_FALSE(state(one, "expert").reason.isEmpty());
+    CHECK(state(one, "micro_batch").reason.isEmpty());
+    CHECK(state(llama8b("h100-sxm5-80gb", 8), "tensor").reason.isEmpty());
+    // A fault that lies elsewhere greys nothing.
+    auto wrong = one;
+    wrong.train.accumulation = 0;
+    CHECK(state(wrong, "optimizer").reason.isEmpty());
+}
+
+TEST_CASE("EveryKnobHasARowInTheForm") {
+    const KnobModel model;
+    REQUIRE(model.rowCount() == static_cast<int>(knobs().size()));
+    for (int row = 0; row < model.rowCount(); ++row) {
+        CHECK(KnobModel::knobAt(row).name == knobs()[static_cast<std::size_t>(row)].name);
+    }
+}
+
+TEST_CASE("TheCompareModelShowsDeltasAgainstItsBaseline") {
+    CompareModel model;
+    const auto a = std::make_shared<const Plan>(predict(llama8b("h100-sxm5-80gb", 8)));
+    auto other = a->request;
+    other.layout.zero = 3;
+    const auto b = std::make_shared<const Plan>(predict(other));
+    tested(model, [&] {
+        model.setPlans({{QStringLiteral("A"), a}});
+        model.setPlans({{QStringLiteral("A"), a}, {QStringLiteral("B"), b}});
+        model.setBaseline(0);
+        model.setFigures({MemoryUnit::gb});
+        model.setFigures({});
+    });
+    CHECK(model.columnCount() == 3);
+    CHECK(model.index(0, 0).data().toString() == QLatin1String("zero"));
+    CHECK(model.index(0, 2).data().toString() == QLatin1String("3"));
+    const auto memory = model.index(1, 2).data().toString();
+    const Bytes change =
+        b->predicted.worst_rank().device.total() - a->predicted.worst_rank().device.total();
+    CHECK(memory.contains(QStringLiteral("(%1)").arg(Figures{}.change(change))));
+    model.setPlans({});
+    CHECK(model.rowCount() == 0);
+    CHECK(model.baseline() == -1);
+}
+
+TEST_CASE("TheTimelinesHighestMomentIsThePredictedTotal") {
+    for (auto request : {llama8b("h100-sxm5-80gb", 8), llama8b("rtx-4090", 1)}) {
+        const Plan plan = predict(request);
+        const auto step = step_memory(plan);
+        const auto all = moments(plan, step, 100);
+        CHECK(all.size() == 100);
+        const auto peak = std::ranges::max_element(all, {}, &Moment::total);
+        CHECK(peak->total == plan.predicted.worst_rank().device.total());
+        CHECK(peak->op == step.peak.op);
+        Bytes sum{};
+        for (const auto& category : alive_at(plan, step, peak->op)) sum += category.bytes;
+        CHECK(sum == peak->total);
+        const auto phases = phase_starts(step);
+        CHECK(phases.front().phase == Phase::forward);
+        CHECK(phases.back().phase == Phase::update);
+    }
+}
+
+TEST_CASE("TheBadgeNamesWhatIsMissingAndThePhaseThatLimits") {
+    const auto badge = fit_badge(predict(llama8b("rtx-4090", 1)), {});
+    CHECK(badge.fit == Fit::no);
+    CHECK(badge.sentence.contains(QLatin1String("GiB missing")));
+    CHECK(badge.sentence.contains(QLatin1String("pass")));
+    auto request = llama8b("h100-sxm5-80gb", 8);
+    request.layout.zero = 3;
+    CHECK(fit_badge(predict(request), {}).fit == Fit::fits);
+}
+
+TEST_CASE("TablesAreWrittenAsCsvAndMarkdown") {
+    auto model = cost_model();
+    model.setRows({{QStringLiteral("a,b"), QStringLiteral("say \"x\""), QStringLiteral("p|q")}});
+    CHECK(as_csv(model) == QLatin1String("cost,,\n\"a,b\",\"say \"\"x\"\"\",p|q\n"));
+    CHECK(as_markdown(model).contains(QLatin1String("p\\|q")));
+    CHECK(as_markdown(model).contains(QLatin1String("|---|---|---|")));
+}
