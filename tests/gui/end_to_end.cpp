@@ -18,6 +18,14 @@ public:
         QDir().mkpath(m_folder);
     }
 
+    /// The window as it is.
+    void take(Window& window, const char* name) {
+        QTest::qWait(30);
+        const QImage picture = window.main.grab().toImage();
+        CHECK(colours(picture) > 20);
+        CHECK(picture.save(QStringLiteral("%1/%2.png").arg(m_folder, QString::fromUtf8(name))));
+    }
+
     /// Every page at a size in a theme; a picture of one colour is no picture.
     void take(Window& window, gui::ThemeChoice theme, QSize size) {
         window.main.setTheme(theme);
@@ -85,6 +93,10 @@ TEST_CASE("APersonGetsFromAnEmptyWindowToAPlanThatFitsAndThatTheProgramConfirms"
     REQUIRE(main.session().planner.current());
     CHECK_FALSE(fits(main));
     CHECK(main.planPage().badgeWord().contains(QLatin1String("Does not fit")));
+    Shots shots;
+    main.requestPage().disclose(true);
+    shots.take(window, "settings");
+    main.requestPage().disclose(false);
 
     main.findChild<QAction*>(QStringLiteral("first_fit"))->trigger();
     window.idle();
@@ -116,7 +128,6 @@ TEST_CASE("APersonGetsFromAnEmptyWindowToAPlanThatFitsAndThatTheProgramConfirms"
     main.session().document.replace(plan, {});
     window.idle();
 
-    Shots shots;
     for (const auto theme : {gui::ThemeChoice::light, gui::ThemeChoice::dark}) {
         for (const QSize size : {QSize(1280, 800), QSize(2560, 1440)}) {
             shots.take(window, theme, size);
