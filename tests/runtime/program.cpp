@@ -60,17 +60,17 @@ TEST_CASE("AResumedRunEndsInTheSameBitsAsAnUninterruptedOne") {
 TEST_CASE("AMachineThatWasMeasuredIsAProfileToPlanOn") {
     const Bench bench;
     bench.plan("any.json");
-    const Ended detected = bench.command(
-        HEADROOM_PROGRAM, "hardware detect -q -o " + bench.file("this-machine.json"));
+    const Ended detected =
+        bench.command(HEADROOM_PROGRAM, "hardware detect -q -o " + bench.file("this-machine.json"));
     INFO(detected.error);
     REQUIRE(detected.exit == 0);
     const Json profile = read_json_file(bench.file("this-machine.json"));
     CHECK(profile.at("vendor") == "CPU");
     CHECK(profile.at("peak_tflops").at("fp32") > 0.0);
     CHECK(profile.at("memory_bandwidth_gb_s") > 0.0);
-    const Ended planned = bench.command(
-        HEADROOM_PROGRAM, "plan " + bench.file("config.json") + " --sequence 32 -q --gpu " +
-                              bench.file("this-machine.json"));
+    const Ended planned = bench.command(HEADROOM_PROGRAM, "plan " + bench.file("config.json") +
+                                                              " --sequence 32 -q --gpu " +
+                                                              bench.file("this-machine.json"));
     INFO(planned.error);
     CHECK(planned.exit == 0);
 }
