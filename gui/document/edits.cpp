@@ -60,7 +60,9 @@ PlanRequest with_gpus(PlanRequest request, std::int64_t gpus) {
 }
 
 PlanRequest with_knob(PlanRequest request, const Knob& knob, const KnobValue& value) {
+    const bool follows = request.train.gradient == request.train.compute;
     knob.assign(request, value);
+    if (knob.name == "compute" && follows) request.train.gradient = request.train.compute;
     if (std::ranges::find(kSplits, knob.name) != kSplits.end()) fill_data(request);
     if (knob.name == "data") request.hardware.gpus = request.layout.world();
     return request;

@@ -21,7 +21,8 @@ PlanRequest with_model(PlanRequest request, const std::string& name, const Model
 PlanRequest with_gpu(PlanRequest request, const std::string& name, const HardwareProfile& profile);
 /// Data parallelism takes the GPUs that the other degrees leave, where they divide.
 PlanRequest with_gpus(PlanRequest request, std::int64_t gpus);
-/// Changes one setting; a degree takes its ranks from data parallelism, data ranks are GPUs.
+/// Changes one setting; a degree takes its ranks from data parallelism, data ranks are GPUs, and
+/// gradients of the compute dtype stay so.
 PlanRequest with_knob(PlanRequest request, const Knob& knob, const KnobValue& value);
 
 /// Sequences an optimizer step takes over all ranks.

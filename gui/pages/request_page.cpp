@@ -4,6 +4,7 @@
 #include <QFormLayout>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QSignalBlocker>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -84,6 +85,8 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     auto* all = new QVBoxLayout(this);
     all->setContentsMargins(0, 0, 0, 0);
     all->addWidget(area);
+    m_area = area;
+    fitWidth();
     connect(&session.document, &PlanDocument::requestChanged, this, &RequestPage::refresh);
     connect(&session.planner, &Planner::formChanged, &m_knobs, &KnobModel::setStates);
     connect(&session.planner, &Planner::planRefused, m_refusal, [this](const QString& sentence) {
@@ -94,6 +97,13 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     connect(&m_knobs, &KnobModel::edited, this, &RequestPage::edit);
     connect(&m_knobs, &KnobModel::refused, &session, &Session::tell);
     refresh();
+}
+
+/// Nothing is cut off at the right, the scroll bar's width included.
+void RequestPage::fitWidth() {
+    m_area->widget()->layout()->activate();
+    const int bar = m_area->verticalScrollBar()->sizeHint().width();
+    m_area->setMinimumWidth(m_area->widget()->minimumSizeHint().width() + bar);
 }
 
 void RequestPage::colourRefusal() {
@@ -210,6 +220,7 @@ void RequestPage::addMore(QLayout& column) {
     connect(m_more, &QToolButton::toggled, this, [this](bool open) {
         m_more->setArrowType(open ? Qt::DownArrow : Qt::RightArrow);
         m_form->setVisible(open);
+        fitWidth();
     });
 }
 

@@ -11,6 +11,7 @@
 
 class QFormLayout;
 class QProcess;
+class QScrollArea;
 
 namespace headroom::gui {
 
@@ -42,6 +43,7 @@ protected:
 
 private:
     void colourRefusal();
+    void fitWidth();
     void addModel(QFormLayout& rows);
     void addHardware(QFormLayout& rows);
     void addRun(QFormLayout& rows);
@@ -66,6 +68,7 @@ private:
     NumberBox* m_sequence = nullptr;
     NumberBox* m_batch = nullptr;
     NumberBox* m_tokens = nullptr;
+    QScrollArea* m_area = nullptr;
     QLabel* m_refusal = nullptr;
     QToolButton* m_more = nullptr;
     KnobForm* m_form = nullptr;

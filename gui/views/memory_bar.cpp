@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kPad = 6.0;
 /// A place that overflows by more than this is drawn cut off, so that the rest stays legible.
-constexpr double kMostOver = 2.5;
+constexpr double kMostOver = 20.0;
 
 std::vector<CategoryRow> rows_of(const MemoryBreakdown& device, Bytes capacity) {
     std::vector<CategoryRow> rows;

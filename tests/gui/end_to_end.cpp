@@ -1,4 +1,5 @@
 #include <QPixmap>
+#include <QScrollArea>
 #include <array>
 #include <cstdio>
 
@@ -95,6 +96,10 @@ TEST_CASE("APersonGetsFromAnEmptyWindowToAPlanThatFitsAndThatTheProgramConfirms"
     CHECK(main.planPage().badgeWord().contains(QLatin1String("Does not fit")));
     Shots shots;
     main.requestPage().disclose(true);
+    QTest::qWait(30);
+    for (const auto* area : main.requestPage().findChildren<QScrollArea*>()) {
+        CHECK(area->widget()->width() <= area->viewport()->width());
+    }
     shots.take(window, "settings");
     main.requestPage().disclose(false);
 

@@ -112,6 +112,7 @@ TEST_CASE("ASettingThatCannotApplyIsGreyedWithItsReason") {
     CHECK_FALSE(state(one, "tensor").reason.isEmpty());
     CHECK_FALSE(state(one, "expert").reason.isEmpty());
     CHECK(state(one, "micro_batch").reason.isEmpty());
+    CHECK(state(one, "compute").reason.isEmpty());  // gradients follow it
     CHECK(state(llama8b("h100-sxm5-80gb", 8), "tensor").reason.isEmpty());
     // A fault that lies elsewhere greys nothing.
     auto wrong = one;
