@@ -1,0 +1,81 @@
+#include "planner/score/row_request.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "planner/base/error.h"
+#include "planner/score/row_settings.h"
+
+namespace headroom {
+namespace {
+
+/// Rows that are no training step, by their regime.
+struct RegimeReason {
+    std::string_view regime;
+    std::string_view reason;
+};
+constexpr std::array kOtherRegimes{
+    RegimeReason{"compression", "a table of compressed sizes, not a training step"},
+    RegimeReason{"memory-model", "computed by its source from a formula, not measured"},
+    RegimeReason{"max-model", "the largest model that fits, not a measured step"},
+    RegimeReason{"microbench", "one matrix product or one layer, not a training step"},
+    RegimeReason{"run-total", "GPU-hours of a whole run"},
+    RegimeReason{"tpu", "not a GPU"},
+};
+
+/// Sizes a request needs and some rows lack.
+constexpr std::array<std::string_view, 4> kModelSizes{"layers", "hidden", "heads", "vocab"};
+
+std::string missing_size(const MeasuredRow& row) {
+    const bool encoder_decoder = row.model.contains("encoder_layers");
+    for (const auto key : kModelSizes) {
+        if (key == "layers" && encoder_decoder) continue;
+        if (count_of(row.model, key, 0) == 0) return fmt::format("the row has no \"{}\"", key);
+    }
+    if (count_of(row.setup, "seq_len", 0) == 0) return "the row has no \"seq_len\"";
+    if (count_of(row.setup, "micro_batch", 0) == 0) return "the row has no \"micro_batch\"";
+    return {};
+}
+
+void pad_vocabulary(ExpressedRow& out) {
+    const std::int64_t multiple = out.engine->vocab_multiple * out.request.layout.tensor;
+    auto& vocab = out.request.model.vocab;
+    if (vocab % multiple != 0) vocab = round_up(vocab, multiple);
+}
+
+ExpressedRow expressed(const MeasuredRow& row, const Engine& engine, const Library& library) {
+    ExpressedRow out{.engine = &engine};
+    out.request.engine = std::string(engine.id);
+    out.request.model = row_model(row);
+    out.request.hardware = row_hardware(row, library);
+    read_training(row, out);
+    read_layout(row, out);
+    read_recompute(row, out);
+    read_adapter(row, out);
+    read_offload(row, out);
+    pad_vocabulary(out);
+    return out;
+}
+
+}  // namespace
+
+std::variant<ExpressedRow, Unexpressed> express(const MeasuredRow& row, const Library& library) {
+    for (const auto& entry : kOtherRegimes) {
+        if (row.regime == entry.regime) return Unexpressed{std::string(entry.reason)};
+    }
+    if (const std::string missing = missing_size(row); !missing.empty()) {
+        return Unexpressed{missing};
+    }
+    const Engine* engine = row_engine(row);
+    if (engine == nullptr) {
+        return Unexpressed{fmt::format("no engine models the framework \"{}\"", row.framework)};
+    }
+    try {
+        return expressed(row, *engine, library);
+    } catch (const InputError& error) {
+        return Unexpressed{error.what()};
+    }
+}
+
+}  // namespace headroom
