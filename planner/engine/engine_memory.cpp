@@ -37,8 +37,14 @@ public:
         }
     }
 
-    Bytes run(std::int64_t in_flight, std::int64_t micro_batches) {
+    /// Steps until steady. Moments are first allocated when the first step ends: they take what
+    /// its activations left free, and the next steps find it in pieces.
+    Bytes run(std::int64_t in_flight, std::int64_t micro_batches,
+              const std::vector<Bytes>& moments) {
         for (int step = 0; step < kStepsUntilSteady; ++step) {
+            if (step == 1) {
+                for (const auto size : moments) allocator_.allocate(size);
+            }
             std::int64_t next = 0;
             std::int64_t done = 0;
             while (next < std::min(in_flight, micro_batches)) forward(next++);
@@ -70,6 +76,25 @@ private:
     std::vector<std::vector<CachingAllocator::Handle>> handles_{128};
 };
 
+/// The two moments of every parameter, as large as this rank's part of them.
+std::vector<Bytes> moment_pieces(const Lowering& lowering, const StateMemory& states) {
+    double elements = 0.0;
+    for (const auto& unit : lowering.units) {
+        if (unit.trainable) elements += static_cast<double>(unit.elements);
+    }
+    std::vector<Bytes> pieces;
+    if (elements <= 0.0) return pieces;
+    const double each = states.moments.real() / elements / 2.0;
+    for (const auto& unit : lowering.units) {
+        if (!unit.trainable) continue;
+        for (const auto id : unit.parameters) {
+            const auto size = static_cast<double>(numel(lowering.graph[id].shape)) * each;
+            pieces.insert(pieces.end(), 2, Bytes{static_cast<std::int64_t>(size)});
+        }
+    }
+    return pieces;
+}
+
 EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
                           const EngineSettings& settings, std::int64_t index, Replay replay) {
     const Lowering lowering = engine_step(request, engine_stage(request, settings, index));
@@ -88,11 +113,14 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
     out.reserved = out.allocated;
     if (replay == Replay::allocator) {
         Replayer replayer(program, engine);
-        replayer.keep(out.states + out.buffers,
+        const std::vector<Bytes> moments = moment_pieces(lowering, states);
+        Bytes late{};
+        for (const auto size : moments) late += size;
+        replayer.keep(out.states + out.buffers - late,
                       std::max<std::int64_t>(static_cast<std::int64_t>(lowering.units.size()), 1));
         const std::int64_t batches =
             std::min(request.train.accumulation, in_flight + kExtraMicroBatches);
-        const Bytes held = replayer.run(in_flight, std::max<std::int64_t>(batches, 1));
+        const Bytes held = replayer.run(in_flight, std::max<std::int64_t>(batches, 1), moments);
         out.reserved = std::max(out.allocated, held);
     }
     return out;

@@ -66,7 +66,9 @@ void add_unit(StateMemory& out, const StateUnit& unit, const StateBytes& each,
         out.optimizer += bytes_of_elements(elements, each.master / shards.optimizer);
     }
     out.gradients += bytes_of_elements(elements, each.gradient / shards.gradients);
-    out.optimizer += bytes_of_elements(elements, each.moments / shards.optimizer);
+    const Bytes moments = bytes_of_elements(elements, each.moments / shards.optimizer);
+    out.moments += moments;
+    out.optimizer += moments;
 }
 
 }  // namespace
@@ -105,7 +107,7 @@ StateMemory state_memory(const Lowering& lowering, const Engine& engine,
     } else if (each.weight_sharded_as_master) {
         out.gathered = bytes_of_elements(counts.dense + counts.experts, 2.0);
     }
-    if (request.offload.optimizer != Tier::device) out.optimizer = Bytes{};
+    if (request.offload.optimizer != Tier::device) out.optimizer = out.moments = Bytes{};
     if (request.offload.parameters != Tier::device) {
         out.weights = Bytes{};
         out.gradients = Bytes{};

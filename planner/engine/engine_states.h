@@ -11,6 +11,7 @@ struct StateMemory {
     Bytes weights{};
     Bytes gradients{};
     Bytes optimizer{};  ///< master and moments
+    Bytes moments{};    ///< of `optimizer`
     Bytes buffers{};    ///< buckets, dummy gradients, workspaces
     Bytes gathered{};   ///< ZeRO-3: weights and gradients of units in use
 

@@ -92,12 +92,23 @@ private:
             const auto in = static_cast<std::size_t>(
                 graph_.inputs(node)[static_cast<std::size_t>(spec.alias)].index);
             const bool views = !graph_.tensors[static_cast<std::size_t>(root_[in])].persistent;
-            root_[out] = over || !views ? root_[in] : static_cast<std::int32_t>(out);
+            const bool copied = std::holds_alternative<SplitColumns>(node.op) &&
+                                engine_.launch != Launch::native;
+            root_[out] = (over && !copied) || !views ? root_[in] : static_cast<std::int32_t>(out);
         }
+        if (gathers_for_weight_gradient(node, at)) --at;
         for (const auto id : graph_.inputs(node)) touch(id, at);
         for (const auto id : graph_.outputs(node)) touch(id, at);
         add_kept(node);
         add_scratch(node, at);
+    }
+
+    /// The gather of a sequence-parallel input runs beside the product before it, the gradient of
+    /// the input: both results are there at once.
+    [[nodiscard]] bool gathers_for_weight_gradient(const OpNode& node, std::size_t at) const {
+        const auto* op = std::get_if<Collective>(&node.op);
+        return op != nullptr && node.recomputed && op->kind == CollectiveKind::all_gather && at > 0 &&
+               std::holds_alternative<LinearGradInput>(graph_.ops[at - 1].op);
     }
 
     void touch(TensorId id, std::size_t at) {
@@ -147,7 +158,6 @@ private:
         const auto inputs = graph_.inputs(node);
         if (std::holds_alternative<CrossEntropy>(node.op)) {
             const std::int64_t logits = elements(graph_, inputs[0]);
-            if (engine_.decomposition.loss == LossStyle::fused) scratch(at, 2 * logits);
             if (engine_.decomposition.loss == LossStyle::shifted_eager) scratch(at, 4 * logits);
         } else if (std::holds_alternative<LinearGradWeight>(node.op) ||
                    std::holds_alternative<GroupedGradWeight>(node.op)) {

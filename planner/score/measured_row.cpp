@@ -41,11 +41,19 @@ std::optional<double> seconds_of(const Json& measured, const Json& setup, double
     for (const auto* key : {"step_time_s_norm", "step_time_s"}) {
         if (const auto value = number_of(measured, key)) return value;
     }
-    const auto batch = number_of(setup, "global_batch");
+    auto batch = number_of(setup, "global_batch");
+    if (!batch) {
+        batch = number_of(setup, "micro_batch").value_or(0.0) *
+                number_of(setup, "dp").value_or(1.0) *
+                number_of(setup, "grad_accum").value_or(1.0);
+    }
     const auto sequence = number_of(setup, "seq_len");
-    if (!batch || !sequence) return std::nullopt;
+    if (*batch <= 0.0 || !sequence) return std::nullopt;
     if (const auto each = number_of(measured, "tokens_per_s_per_gpu"); each && *each > 0.0) {
         return *batch * *sequence / (*each * gpus);
+    }
+    if (const auto days = number_of(measured, "days_for_300B_tokens")) {
+        return *days * 86400.0 * *batch * *sequence / 300e9;
     }
     return std::nullopt;
 }

@@ -21,6 +21,7 @@ void set_attention(ModelSpec& spec, const Json& model) {
                                            .rope_dim = count_of(model, "qk_rope_head_dim", 64),
                                            .v_dim = count_of(model, "v_head_dim", 128)};
         attention.kv_heads = attention.heads;
+        attention.head_dim = attention.latent->nope_dim + attention.latent->rope_dim;
     }
     if (const auto window = number_of(model, "sliding_window"); window && *window > 0.0) {
         attention.window = static_cast<std::int64_t>(*window);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "planner/base/error.h"
@@ -44,6 +45,22 @@ void pad_vocabulary(ExpressedRow& out) {
     if (vocab % multiple != 0) vocab = round_up(vocab, multiple);
 }
 
+/// Megatron keeps query, key and value, and gate and up, in one matrix each; others do not.
+void fuse_matrices(ExpressedRow& out) {
+    const bool fused = out.engine->id == "megatron" || out.engine->launch != Launch::eager;
+    out.request.model.attention.fused_qkv = fused && !out.request.model.attention.latent &&
+                                            out.request.adapter.kind == AdapterKind::none;
+    out.request.model.ffn.fused_gate_up = fused && out.request.model.ffn.gated;
+}
+
+/// A stage needs a layer a chunk; where embedding and head fill a chunk of their own, it has none.
+void fit_interleave(ExpressedRow& out) {
+    auto& layout = out.request.layout;
+    const std::int64_t most = std::max<std::int64_t>(out.request.model.layers / layout.pipeline, 1);
+    layout.interleave = std::min(layout.interleave, most);
+    if (layout.interleave == 1) layout.schedule = PipelineSchedule::one_f_one_b;
+}
+
 ExpressedRow expressed(const MeasuredRow& row, const Engine& engine, const Library& library) {
     ExpressedRow out{.engine = &engine};
     out.request.engine = std::string(engine.id);
@@ -55,6 +72,8 @@ ExpressedRow expressed(const MeasuredRow& row, const Engine& engine, const Libra
     read_adapter(row, out);
     read_offload(row, out);
     pad_vocabulary(out);
+    fuse_matrices(out);
+    fit_interleave(out);
     return out;
 }
 

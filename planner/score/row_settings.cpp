@@ -103,7 +103,12 @@ void read_layout(const MeasuredRow& row, ExpressedRow& out) {
     layout.data = std::max<std::int64_t>(out.request.hardware.gpus / rest, 1);
     out.request.hardware.gpus = layout.data * rest;
     layout.sequence_parallel = layout.tensor > 1 && flag_of(setup, "sequence_parallel");
-    layout.context_kind = ContextKind::gather;
+    // A ring keeps no gathered keys and values, as the exchange of heads does not.
+    const auto& attention = out.request.model.attention;
+    const std::int64_t head_split = layout.tensor * layout.context;
+    const bool exchanges =
+        attention.heads % head_split == 0 && attention.kv_heads % head_split == 0;
+    layout.context_kind = exchanges ? ContextKind::ulysses : ContextKind::gather;
     const std::string fsdp = text_of(setup, "fsdp");
     layout.zero = static_cast<int>(std::clamp<std::int64_t>(count_of(setup, "zero_stage", 0), 0, 3));
     if (has_text(text_of(setup, "zero_stage"), "1-equivalent")) layout.zero = 1;
@@ -164,6 +169,8 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
                                        has_text(text, "moe"),
                          .attention = core};
         if (has_text(text, "per-op")) recompute.ops = {.norm = true, .activation = true};
+        const auto& ops = recompute.ops;
+        if (!ops.norm && !ops.activation && !ops.attention) recompute.mode = RecomputeMode::none;
     }
 }
 
@@ -180,7 +187,7 @@ void read_adapter(const MeasuredRow& row, ExpressedRow& out) {
         adapter.rank = std::max<std::int64_t>(std::atoll(lora.c_str() + at + 5), 1);
     }
     if (has_text(lora, "dropout 0.1")) adapter.dropout = 0.1;
-    if (has_text(lora, "q and v")) adapter.targets = {"q", "v"};
+    if (has_text(lora, "q and v")) adapter.targets = {"q_proj", "v_proj"};
     adapter.double_quant = has_text(text_of(row.setup, "quantization"), "dq");
     adapter.paged_optimizer = false;
 }

@@ -9,7 +9,7 @@ namespace headroom {
 namespace {
 
 /// Folds of models that are left out in turn when numbers are fitted.
-constexpr std::uint64_t kFolds = 8;
+constexpr std::uint64_t kFolds = 16;
 
 /// One figure beside its measurement.
 struct Pair {
