@@ -41,6 +41,7 @@ struct ScoreOptions {
     std::string group{};
     bool all = false;  ///< rows of which inputs are missing too
     bool fit = false;
+    std::string plots{};
 };
 
 /// Everything the command line said; a verb reads its own part.

@@ -4,7 +4,7 @@
 
 #include "planner/cli/profiles.h"
 #include "planner/cli/verbs.h"
-#include "planner/score/score.h"
+#include "planner/score/score_page.h"
 
 namespace headroom::cli {
 namespace {
@@ -42,6 +42,11 @@ std::string summary_line(const Score& score) {
                        100.0 * s.memory.median, s.memory.rows, 100.0 * s.time.median, s.time.rows);
 }
 
+void write_plots(const Score& score, const std::filesystem::path& folder) {
+    write_file_atomically(folder / "accuracy-memory.svg", score_plot(score, Plotted::memory));
+    write_file_atomically(folder / "accuracy-time.svg", score_plot(score, Plotted::time));
+}
+
 }  // namespace
 
 void declare_score(CLI::App& app, Options& options) {
@@ -53,6 +58,9 @@ void declare_score(CLI::App& app, Options& options) {
     app.add_flag("--all", options.score.all, "rows of which inputs are missing as well");
     app.add_flag("--fit", options.score.fit,
                  "fit the timing profile to these rows; -o names the file for it");
+    app.add_flag("--markdown", options.markdown, "as the page docs/accuracy.md");
+    app.add_option("--plots", options.score.plots, "folder for accuracy-memory.svg and -time.svg")
+        ->type_name("FOLDER");
 }
 
 Answer answer_score(const Options& options, const Style& /*style*/) {
@@ -67,6 +75,11 @@ Answer answer_score(const Options& options, const Style& /*style*/) {
     const Json timing = read_json_file(library.profiles_root / kTiming);
     const Score result =
         score(std::move(worked), timing_profile_from_json(JsonCursor(timing, std::string(kTiming))));
+    if (!options.score.plots.empty()) write_plots(result, options.score.plots);
+    if (options.markdown) {
+        const std::string page = score_page(result);
+        return {.text = page, .brief = page, .document = to_json(result), .saved = page};
+    }
     return {.text = score_text(result), .brief = summary_line(result), .document = to_json(result)};
 }
 

@@ -54,6 +54,8 @@ struct FrameworkBuffers {
     Bytes workspaces{};                   ///< of matrix libraries, inside the allocator
     double bucket_elements = 0.0;         ///< of gradient reduction, in the gradient's dtype
     double bucket_copies = 1.0;
+    double flat_gradients = 0.0;          ///< bytes an element of copies made for reduction
+    bool loads_whole_model = false;       ///< every rank holds all weights before they are sharded
     std::int64_t gathered_units = 2;      ///< ZeRO-3: units unsharded at once
     Bytes outside{};                      ///< libraries' own device memory beside the context
 };
@@ -87,6 +89,7 @@ struct EngineSettings {
     ProductFormat format = ProductFormat::compute;
     bool compiled = false;
     bool overlaps_communication = true;
+    bool alternate_products = false;      ///< every second product of a layer is run again
     bool measured_on_last_stage = false;  ///< memory of the last rank, not of the worst
     bool recompute_every_forward = false;
     std::int64_t recompute_every = 1;     ///< one layer in so many is recomputed

@@ -103,13 +103,14 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
     double chunks = 1.0;
     const std::int64_t in_flight = micro_batches_in_flight(request, index, chunks);
     EngineMemory out{.stage = index, .states = states.kept()};
+    if (gradients_appear(request, engine)) out.states -= states.gradients;
     out.buffers = states.buffers + states.gathered;
     const double surplus = static_cast<double>(in_flight) - chunks;
     out.transient = peak_of(program, in_flight);
     if (surplus > 0.0) {
         out.transient -= Bytes{static_cast<std::int64_t>(surplus * program.kept().real())};
     }
-    out.allocated = out.states + out.buffers + out.transient;
+    out.allocated = std::max(out.states + out.buffers + out.transient, states.loading);
     out.reserved = out.allocated;
     if (replay == Replay::allocator) {
         Replayer replayer(program, engine);

@@ -107,6 +107,13 @@ StateMemory state_memory(const Lowering& lowering, const Engine& engine,
     } else if (each.weight_sharded_as_master) {
         out.gathered = bytes_of_elements(counts.dense + counts.experts, 2.0);
     }
+    if (request.layout.zero <= 1) {
+        out.buffers += bytes_of_elements(trained, buffers.flat_gradients);
+    }
+    if (buffers.loads_whole_model && request.layout.zero >= 3) {
+        const double all = counts.dense + counts.experts;
+        out.loading = bytes_of_elements(all, 2.0) + out.weights + out.gathered;
+    }
     if (request.offload.optimizer != Tier::device) out.optimizer = out.moments = Bytes{};
     if (request.offload.parameters != Tier::device) {
         out.weights = Bytes{};

@@ -15,6 +15,8 @@ struct StateMemory {
     Bytes buffers{};    ///< buckets, dummy gradients, workspaces
     Bytes gathered{};   ///< ZeRO-3: weights and gradients of units in use
 
+    Bytes loading{};    ///< at once while weights are loaded and sharded
+
     [[nodiscard]] Bytes kept() const { return weights + gradients + optimizer; }
 };
 

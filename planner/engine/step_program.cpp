@@ -50,7 +50,8 @@ std::int64_t elements(const StepGraph& graph, TensorId id) { return numel(graph[
 class Builder {
 public:
     Builder(const Lowering& lowering, const Engine& engine, const EngineSettings& settings)
-        : graph_(lowering.graph),
+        : lowering_(lowering),
+          graph_(lowering.graph),
           engine_(engine),
           settings_(settings),
           root_(graph_.tensors.size()),
@@ -62,7 +63,9 @@ public:
 
     StepProgram run() {
         for (std::size_t at = 0; at < graph_.ops.size(); ++at) visit(at);
+        if (settings_.alternate_products) drop_alternate_products();
         collect();
+        if (keeps_gradients()) collect_gradients();
         order();
         return std::move(program_);
     }
@@ -109,6 +112,93 @@ private:
         const auto* op = std::get_if<Collective>(&node.op);
         return op != nullptr && node.recomputed && op->kind == CollectiveKind::all_gather && at > 0 &&
                std::holds_alternative<LinearGradInput>(graph_.ops[at - 1].op);
+    }
+
+    /// Whether gradients appear during the backward pass: without accumulation they are gone when
+    /// a step begins.
+    [[nodiscard]] bool keeps_gradients() const {
+        return gradients_appear(lowering_.request, engine_);
+    }
+
+    /// A parameter's gradient, from its first write to the update after the backward pass.
+    void collect_gradients() {
+        const double each =
+            settings_.gradient_bytes > 0.0 ? settings_.gradient_bytes : engine_.states.gradient;
+        std::vector<std::int32_t> written(graph_.tensors.size(), -1);
+        for (std::size_t at = 0; at < graph_.ops.size(); ++at) {
+            for (const auto id : graph_.outputs(graph_.ops[at])) {
+                auto& first = written[static_cast<std::size_t>(id.index)];
+                if (first < 0) first = static_cast<std::int32_t>(at);
+            }
+        }
+        const auto end = static_cast<std::int32_t>(graph_.ops.size()) - 1;
+        for (const auto& unit : lowering_.units) {
+            for (const auto id : unit.parameters) {
+                const TensorId gradient = graph_[id].parameter.gradient;
+                if (!gradient.valid()) continue;
+                const auto first = written[static_cast<std::size_t>(gradient.index)];
+                const auto size = static_cast<double>(elements(graph_, id)) * each;
+                program_.buffers.push_back({Bytes{static_cast<std::int64_t>(size)},
+                                            first < 0 ? end : first, end});
+            }
+        }
+    }
+
+    /// Selective checkpointing by operator: of a layer's products every second one is kept, and of
+    /// what lies between them nothing but the attention's output; the rest is made again when its
+    /// layer's backward pass begins.
+    void drop_alternate_products() {
+        std::vector<std::int32_t> products(layer_count(), 0);
+        for (std::size_t at = 0; at < graph_.ops.size(); ++at) {
+            const OpNode& node = graph_.ops[at];
+            if (node.phase != Phase::forward || node.layer < 0) continue;
+            const bool product = std::holds_alternative<Linear>(node.op);
+            auto& count = products[static_cast<std::size_t>(node.layer)];
+            if (product && count++ % 2 == 0) continue;
+            if (std::holds_alternative<Attention>(node.op)) continue;
+            const bool sums = std::holds_alternative<Norm>(node.op) &&
+                              std::get<Norm>(node.op).residual && at > 0;
+            std::size_t i = 0;
+            for (const auto id : graph_.outputs(node)) {
+                if (sums && i++ == 0 && starts_layer(at)) continue;
+                drop(id);
+            }
+        }
+    }
+
+    [[nodiscard]] std::size_t layer_count() const {
+        std::int32_t most = 0;
+        for (const auto& node : graph_.ops) most = std::max(most, node.layer + 1);
+        return static_cast<std::size_t>(most);
+    }
+
+    [[nodiscard]] bool starts_layer(std::size_t at) const {
+        return at == 0 || graph_.ops[at - 1].layer != graph_.ops[at].layer;
+    }
+
+    /// Ends a buffer with its last forward reader; a second one serves the backward pass.
+    void drop(TensorId id) {
+        const auto root = static_cast<std::size_t>(root_[static_cast<std::size_t>(id.index)]);
+        if (root != static_cast<std::size_t>(id.index)) return;
+        std::int32_t forward_end = first_[root];
+        std::int32_t again = -1;
+        for (auto at = first_[root]; at <= last_[root]; ++at) {
+            const OpNode& node = graph_.ops[static_cast<std::size_t>(at)];
+            for (const auto in : graph_.inputs(node)) {
+                if (root_[static_cast<std::size_t>(in.index)] != static_cast<std::int32_t>(root)) {
+                    continue;
+                }
+                if (node.phase == Phase::forward) {
+                    forward_end = at;
+                } else if (again < 0) {
+                    again = at;
+                }
+            }
+        }
+        if (again < 0) return;
+        const Bytes size{bytes(graph_[id]).count() + extra_[root]};
+        program_.buffers.push_back({size, again, last_[root]});
+        last_[root] = forward_end;
     }
 
     void touch(TensorId id, std::size_t at) {
@@ -161,7 +251,7 @@ private:
             if (engine_.decomposition.loss == LossStyle::shifted_eager) scratch(at, 4 * logits);
         } else if (std::holds_alternative<LinearGradWeight>(node.op) ||
                    std::holds_alternative<GroupedGradWeight>(node.op)) {
-            if (engine_.weight_gradient == WeightGradient::main) return;
+            if (engine_.weight_gradient == WeightGradient::main || keeps_gradients()) return;
             scratch(at, 2 * elements(graph_, graph_.outputs(node)[0]));
         }
     }
@@ -192,6 +282,7 @@ private:
         }
     }
 
+    const Lowering& lowering_;
     const StepGraph& graph_;
     const Engine& engine_;
     const EngineSettings& settings_;
@@ -208,6 +299,11 @@ std::int64_t change(const StepProgram& program, const ProgramEvent& event) {
 }
 
 }  // namespace
+
+bool gradients_appear(const PlanRequest& request, const Engine& engine) {
+    return engine.weight_gradient == WeightGradient::own && request.train.accumulation == 1 &&
+           request.layout.zero < 2 && request.layout.pipeline == 1;
+}
 
 StepProgram step_program(const Lowering& lowering, const Engine& engine,
                          const EngineSettings& settings) {

@@ -30,6 +30,10 @@ struct StepProgram {
     [[nodiscard]] Bytes kept() const;
 };
 
+/// Whether weight gradients are tensors that appear one by one in the backward pass and go with the
+/// update; else they stay from step to step.
+bool gradients_appear(const PlanRequest& request, const Engine& engine);
+
 /// Follows an engine's operators through a lowered step: outputs, what they save, and scratch.
 /// Weights, gradients and optimizer states are not part of it.
 StepProgram step_program(const Lowering& lowering, const Engine& engine,

@@ -86,7 +86,8 @@ public:
         for (const auto& node : graph_.ops) {
             if (layers && node.recomputed) continue;
             // A recomputed layer runs its whole forward pass again.
-            const bool twice = layers && node.phase == Phase::forward && node.layer >= 0;
+            const bool twice = node.phase == Phase::forward && node.layer >= 0 &&
+                               (layers || (settings_.alternate_products && runs_again(node)));
             add(node, twice ? 2.0 : 1.0);
         }
         add_states();
@@ -129,6 +130,14 @@ private:
         if (!low) return;
         const double operands = e.rows * e.depth + e.columns * e.depth;
         micro.narrow_bytes += times * kQuantizePasses * e.count * operands / bandwidth_;
+    }
+
+    /// Selective checkpointing by operator runs every second product again, and what is no product
+    /// and no attention.
+    bool runs_again(const OpNode& node) {
+        if (is_attention(node.op)) return false;
+        if (!std::holds_alternative<Linear>(node.op)) return true;
+        return products_++ % 2 == 1;
     }
 
     static bool is_attention(const Op& op) {
@@ -215,6 +224,7 @@ private:
     double peak_ = 0.0;
     double narrow_peak_ = 0.0;
     double bandwidth_ = 0.0;
+    int products_ = 0;
     StageTerms terms_{};
 };
 

@@ -41,6 +41,15 @@ constexpr std::array kFrameworks{
     FrameworkWord{"PEFT", "hf", "trainer"},
 };
 
+/// By the date of torch where the row gives it; Blackwell needs a later one.
+bool is_of_2024(const MeasuredRow& row) {
+    if (has_text(row.framework, "2024")) return true;
+    const bool dated = has_text(row.framework, "2025") || has_text(row.framework, "torch 2.8");
+    const bool later_gpu = has_text(row.gpu_key, "b200") || has_text(row.gpu_key, "b300") ||
+                           has_text(row.gpu_key, "h200");
+    return !dated && !later_gpu;
+}
+
 }  // namespace
 
 const Engine* row_engine(const MeasuredRow& row) {
@@ -52,6 +61,12 @@ const Engine* row_engine(const MeasuredRow& row) {
         if (entry.id == "fsdp" && entry.version == "torchtitan" &&
             text_of(row.setup, "compile") == "false") {
             return &engine_named("fsdp", "torchtitan-eager");
+        }
+        if (entry.version == "torchtitan" && is_of_2024(row)) {
+            return &engine_named("fsdp", "torchtitan-2024");
+        }
+        if (entry.id == "torchtune" && flag_of(row.setup, "compile")) {
+            return &engine_named("torchtune", "compiled");
         }
         return &engine_named(entry.id, old_core ? "2022" : entry.version);
     }

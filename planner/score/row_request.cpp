@@ -47,7 +47,8 @@ void pad_vocabulary(ExpressedRow& out) {
 
 /// Megatron keeps query, key and value, and gate and up, in one matrix each; others do not.
 void fuse_matrices(ExpressedRow& out) {
-    const bool fused = out.engine->id == "megatron" || out.engine->launch != Launch::eager;
+    const bool fused = out.engine->id == "megatron" || out.engine->launch == Launch::native ||
+                       out.engine->launch == Launch::graphs;
     out.request.model.attention.fused_qkv = fused && !out.request.model.attention.latent &&
                                             out.request.adapter.kind == AdapterKind::none;
     out.request.model.ffn.fused_gate_up = fused && out.request.model.ffn.gated;

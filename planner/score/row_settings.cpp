@@ -40,7 +40,13 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
     const std::string optimizer = text_of(row.setup, "optimizer");
     const std::string gradients = text_of(row.setup, "grad_accum_dtype");
     auto& settings = out.settings;
-    if (has_text(gradients, "fp32") || has_text(precision, "fp32 grad") ||
+    if (has_text(optimizer, "bf16 grad reduce") || has_text(row.framework, "NeMo") ||
+        has_text(row.framework, "Bridge")) {
+        settings.gradient_bytes = 2.0;  // grad_reduce_in_fp32 is off in these recipes
+    }
+    if (has_text(gradients, "unsharded")) {
+        settings.gradient_bytes = 6.0;  // bf16 gradients and the fp32 sums they are added to
+    } else if (has_text(gradients, "fp32") || has_text(precision, "fp32 grad") ||
         has_text(precision, "fp32 main grads")) {
         settings.gradient_bytes = 4.0;
     } else if (has_text(gradients, "fp16")) {
@@ -168,7 +174,11 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
                                        has_text(text, "ffn") || has_text(text, "mlp") ||
                                        has_text(text, "moe"),
                          .attention = core};
-        if (has_text(text, "per-op")) recompute.ops = {.norm = true, .activation = true};
+        if (has_text(text, "per-op")) {
+            recompute = {};
+            out.settings.alternate_products = true;
+            return;
+        }
         const auto& ops = recompute.ops;
         if (!ops.norm && !ops.activation && !ops.attention) recompute.mode = RecomputeMode::none;
     }
@@ -187,6 +197,13 @@ void read_adapter(const MeasuredRow& row, ExpressedRow& out) {
         adapter.rank = std::max<std::int64_t>(std::atoll(lora.c_str() + at + 5), 1);
     }
     if (has_text(lora, "dropout 0.1")) adapter.dropout = 0.1;
+    const bool prefix = has_text(method, "adapter") && !has_text(method, "adapter_v2");
+    if (prefix) {  // LLaMA-Adapter trains a prompt in attention and no linear layer
+        adapter.rank = 1;
+        adapter.targets = {"q_proj"};
+    } else if (has_text(method, "adapter_v2")) {
+        adapter.rank = 1;
+    }
     if (has_text(lora, "q and v")) adapter.targets = {"q_proj", "v_proj"};
     adapter.double_quant = has_text(text_of(row.setup, "quantization"), "dq");
     adapter.paged_optimizer = false;
