@@ -102,7 +102,12 @@ StateMemory state_memory(const Lowering& lowering, const Engine& engine,
         const double units =
             std::min(static_cast<double>(buffers.gathered_units) * counts.largest_unit,
                      counts.dense + counts.experts);
-        out.gathered = bytes_of_elements(units + counts.outer_units, 2.0);
+        // Frozen 4-bit layers travel as they are kept; embedding and head are not quantized.
+        constexpr double kFourBits = 0.5 + 4.0 / 64.0;
+        const double each_gathered =
+            request.adapter.kind == AdapterKind::qlora ? kFourBits : 2.0;
+        out.gathered = bytes_of_elements(units, each_gathered) +
+                       bytes_of_elements(counts.outer_units, 2.0);
         if (trained > 0.0) out.gathered += bytes_of_elements(counts.largest_unit, 2.0 + each.gradient);
     } else if (each.weight_sharded_as_master) {
         out.gathered = bytes_of_elements(counts.dense + counts.experts, 2.0);

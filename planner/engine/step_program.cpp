@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <string_view>
 #include <variant>
 
 #include "planner/engine/operator_chain.h"
@@ -102,6 +104,8 @@ private:
         if (gathers_for_weight_gradient(node, at)) --at;
         for (const auto id : graph_.inputs(node)) touch(id, at);
         for (const auto id : graph_.outputs(node)) touch(id, at);
+        if (quantized()) keep_quantized_input(node, at);
+        if (keeps_narrow_inputs()) narrow_inputs(node);
         add_kept(node);
         add_scratch(node, at);
     }
@@ -112,6 +116,47 @@ private:
         const auto* op = std::get_if<Collective>(&node.op);
         return op != nullptr && node.recomputed && op->kind == CollectiveKind::all_gather && at > 0 &&
                std::holds_alternative<LinearGradInput>(graph_.ops[at - 1].op);
+    }
+
+    [[nodiscard]] bool quantized() const {
+        return lowering_.request.adapter.kind == AdapterKind::qlora;
+    }
+
+    [[nodiscard]] bool keeps_narrow_inputs() const {
+        return settings_.format != ProductFormat::compute &&
+               engine_.weight_gradient == WeightGradient::main;
+    }
+
+    /// Transformer Engine keeps the inputs of a narrow product in its format: what norms and
+    /// activations put out is kept in half the bytes, attention's output in both formats.
+    void narrow_inputs(const OpNode& node) {
+        if (node.layer < 0 || node.phase != Phase::forward) return;
+        const auto outputs = graph_.outputs(node);
+        if (const auto* norm = std::get_if<Norm>(&node.op)) {
+            const TensorId y = outputs[norm->residual ? 1 : 0];
+            if (norm->group == 0) keep(y, -half(y));
+        } else if (std::holds_alternative<Activate>(node.op)) {
+            keep(outputs[0], -half(outputs[0]));
+        } else if (std::holds_alternative<Attention>(node.op)) {
+            keep(outputs[1], half(outputs[0]));
+        }
+    }
+    [[nodiscard]] std::int64_t half(TensorId id) const { return bytes(graph_[id]).count() / 2; }
+
+    /// bitsandbytes' product with 4-bit weights keeps its input for the backward pass, though a
+    /// frozen weight needs no gradient (MatMul4Bit saves A).
+    void keep_quantized_input(const OpNode& node, std::size_t at) {
+        const auto inputs = graph_.inputs(node);
+        const bool forward = std::holds_alternative<Linear>(node.op);
+        if (!forward && !std::holds_alternative<LinearGradInput>(node.op)) return;
+        const Label& weight = graph_[inputs[1]].label;
+        auto& input = quantized_input_[{weight.layer, weight.part}];
+        if (forward) {
+            const bool whole = lowering_.request.recompute.mode == RecomputeMode::none;
+            if (whole || node.recomputed) input = inputs[0];
+        } else if (input.valid()) {
+            touch(input, at);
+        }
     }
 
     /// Whether gradients appear during the backward pass: without accumulation they are gone when
@@ -286,6 +331,7 @@ private:
     const StepGraph& graph_;
     const Engine& engine_;
     const EngineSettings& settings_;
+    std::map<std::pair<std::int32_t, std::string_view>, TensorId> quantized_input_{};
     std::vector<std::int32_t> root_;
     std::vector<std::int64_t> extra_;
     std::vector<std::int32_t> first_;

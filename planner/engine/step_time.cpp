@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, kGpuNumbers> kGpuNames{
     "gemm", "narrow", "attention", "batched", "memory", "link", "network", "launch_us"};
 constexpr std::array<std::string_view, kFrameworkNumbers> kFrameworkNames{
-    "passes", "kernels", "exposed", "overlap", "step_ms", "slowdown"};
+    "passes", "kernels", "exposed", "overlap", "expert", "step_ms", "slowdown"};
 
 double at(const GpuTiming& timing, GpuNumber number) {
     return timing[static_cast<std::size_t>(number)];
@@ -30,7 +30,8 @@ double traffic(const std::array<double, kWires>& by_wire, const GpuTiming& gpu) 
 /// Two limits on one stretch of work, the larger of which decides; near each other both count.
 double smooth_max(double a, double b) { return std::sqrt(std::sqrt(a * a * a * a + b * b * b * b)); }
 
-double micro_seconds(const MicroTerms& micro, const GpuTiming& gpu, const FrameworkTiming& how) {
+double micro_seconds(const TimedStep& step, const GpuTiming& gpu, const FrameworkTiming& how) {
+    const MicroTerms& micro = step.slowest.micro;
     const double passes = at(how, FrameworkNumber::passes);
     const double device = micro.gemm / at(gpu, GpuNumber::gemm) +
                           micro.gemm_narrow / at(gpu, GpuNumber::narrow) +
@@ -39,9 +40,9 @@ double micro_seconds(const MicroTerms& micro, const GpuTiming& gpu, const Framew
                           (passes * micro.memory + micro.narrow_bytes) / at(gpu, GpuNumber::memory);
     const double host = micro.kernels * at(how, FrameworkNumber::kernels) *
                         at(gpu, GpuNumber::launch_us) * 1e-6;
-    const double shown = 1.0 - at(how, FrameworkNumber::overlap);
+    const double shown = step.overlaps ? 1.0 - at(how, FrameworkNumber::overlap) : 1.0;
     const double peers = shown * (traffic(micro.tensor, gpu) + traffic(micro.context, gpu)) +
-                         traffic(micro.expert, gpu);
+                         traffic(micro.expert, gpu) * at(how, FrameworkNumber::expert);
     return smooth_max(device * at(how, FrameworkNumber::slowdown), host) + peers;
 }
 
@@ -54,7 +55,7 @@ std::string_view name(FrameworkNumber number) {
 
 double step_seconds(const TimedStep& step, const GpuTiming& gpu, const FrameworkTiming& framework) {
     const auto& terms = step.slowest;
-    const double micro = micro_seconds(terms.micro, gpu, framework);
+    const double micro = micro_seconds(step, gpu, framework);
     const double send = 2.0 * terms.micro.send / at(gpu, GpuNumber::network);
     const double exposed = at(framework, FrameworkNumber::exposed);
     const double reduce = traffic(terms.step.reduce, gpu);
@@ -94,6 +95,7 @@ TimedStep timed_step(const PlanRequest& request, const Engine& engine,
     }
     out.micro_batches = static_cast<double>(request.train.accumulation);
     out.fill = static_cast<double>(last) / static_cast<double>(layout.interleave);
+    out.overlaps = settings.overlaps_communication;
     out.gathers_each = layout.zero >= 3 && layout.replicas() > 1;
     const auto& gpu = request.hardware.profile;
     out.pcie = gpu.pcie.count() * gpu.pcie_fraction;

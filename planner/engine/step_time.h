@@ -30,10 +30,11 @@ enum class FrameworkNumber : std::uint8_t {
     kernels,    ///< kernels launched over those of the graph
     exposed,    ///< part of data-parallel traffic that computation cannot hide
     overlap,    ///< part of tensor and context traffic that is hidden
+    expert,     ///< of the expert traffic counted, what shows: dispatchers send less and hide it
     step_ms,    ///< a step's own cost: data loading, logging, synchronisation
     slowdown,   ///< of computation, over kernels measured alone
 };
-inline constexpr std::size_t kFrameworkNumbers = 6;
+inline constexpr std::size_t kFrameworkNumbers = 7;
 using FrameworkTiming = std::array<double, kFrameworkNumbers>;
 std::string_view name(FrameworkNumber number);
 
@@ -43,8 +44,7 @@ struct TimedStep {
     double micro_batches = 1.0;
     double fill = 0.0;           ///< micro-batches' time that filling and draining costs
     bool gathers_each = false;   ///< ZeRO-3: weights are gathered twice a micro-batch
-    bool recomputes = false;
-    bool prefetches = true;
+    bool overlaps = true;        ///< tensor and context traffic may hide
     double pcie = 0.0;           ///< bytes a second
     double host = 0.0;           ///< bytes a second
 };

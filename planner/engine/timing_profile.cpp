@@ -22,7 +22,8 @@ constexpr std::array<NumberRange, kFrameworkNumbers> kFrameworkRanges{{
     {0.02, 1.5, 10.0},    // kernels
     {0.0, 0.3, 1.0},      // exposed
     {0.0, 0.2, 0.95},     // overlap
-    {0.0, 5.0, 400.0},    // step_ms
+    {0.05, 0.7, 1.5},     // expert
+    {0.0, 5.0, 60.0},     // step_ms
     {0.9, 1.03, 1.6},     // slowdown
 }};
 
@@ -31,7 +32,8 @@ constexpr std::array kGpuOrder{GpuNumber::gemm,   GpuNumber::narrow, GpuNumber::
                                GpuNumber::network, GpuNumber::launch_us};
 constexpr std::array kFrameworkOrder{FrameworkNumber::passes,  FrameworkNumber::kernels,
                                      FrameworkNumber::exposed, FrameworkNumber::overlap,
-                                     FrameworkNumber::step_ms, FrameworkNumber::slowdown};
+                                     FrameworkNumber::expert,  FrameworkNumber::step_ms,
+                                     FrameworkNumber::slowdown};
 
 template <class Order, class Values>
 Json numbers_json(const Order& order, const Values& values) {

@@ -33,6 +33,11 @@ Extents3 product_extents(const StepGraph& graph, const OpNode& node, double flop
     e.count = stacked ? static_cast<double>(shape[0]) : 1.0;
     e.rows = static_cast<double>(stacked ? shape[1] : shape[0]);
     e.columns = static_cast<double>(shape.back());
+    if (std::holds_alternative<GroupedLinear>(node.op) ||
+        std::holds_alternative<GroupedGradInput>(node.op)) {
+        e.count = static_cast<double>(graph[graph.inputs(node)[1]].shape[0]);
+        e.rows = std::max(e.rows / e.count, 1.0);
+    }
     e.depth = flops / std::max(2.0 * e.count * e.rows * e.columns, 1.0);
     return e;
 }
@@ -174,8 +179,16 @@ private:
         }
         if (lowering_.request.layout.zero < 3) return;
         for (const auto& unit : lowering_.units) {
-            if (!unit.trainable) exchange(unit, terms_.step.gather, CollectiveKind::all_gather, 2.0);
+            if (!unit.trainable) {
+                exchange(unit, terms_.step.gather, CollectiveKind::all_gather, frozen_bytes());
+            }
         }
+    }
+
+    /// Bytes an element of a frozen weight, as it travels.
+    [[nodiscard]] double frozen_bytes() const {
+        constexpr double kFourBits = 0.5 + 4.0 / 64.0;  // codes, and a scale a block of 64
+        return lowering_.request.adapter.kind == AdapterKind::qlora ? kFourBits : 2.0;
     }
 
     void add_unit(const StateUnit& unit) {

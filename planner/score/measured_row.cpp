@@ -84,6 +84,7 @@ MeasuredRow row_of(const JsonCursor& json) {
     const double gpus = number_of(row.hardware, "count").value_or(1.0);
     row.step_seconds = seconds_of(measured, row.setup, std::max(gpus, 1.0));
     row.tokens_per_second = number_of(measured, "tokens_per_s_per_gpu");
+    row.last_rank = has_text(text_of(measured, "memory_stat"), "last rank");
     row.out_of_memory = flag_of(measured, "oom");
     return row;
 }

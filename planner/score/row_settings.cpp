@@ -48,7 +48,7 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
         settings.gradient_bytes = 6.0;  // bf16 gradients and the fp32 sums they are added to
     } else if (has_text(gradients, "fp32") || has_text(precision, "fp32 grad") ||
         has_text(precision, "fp32 main grads")) {
-        settings.gradient_bytes = 4.0;
+        settings.gradient_bytes = std::max(4.0, out.engine->states.gradient);
     } else if (has_text(gradients, "fp16")) {
         settings.gradient_bytes = 2.0;
     }
@@ -60,6 +60,10 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
     if (has_text(optimizer, "fp32 states") || has_text(optimizer, "32-bit states")) {
         settings.moment_bytes = 8.0;
     }
+    const bool experts = out.request.model.moe.has_value();
+    if (experts && has_text(row.framework, "Bridge")) {
+        settings.moment_bytes = 4.0;  // its expert recipes use the precision-aware optimizer
+    }
     if (has_text(precision, "no fp32 master") || has_text(precision, "bf16-true") ||
         has_text(precision, "pure")) {
         settings.master_bytes = 0.0;
@@ -70,6 +74,8 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
 }  // namespace
 
 void read_training(const MeasuredRow& row, ExpressedRow& out) {
+    // Megatron's loop prints memory of the last rank.
+    out.settings.measured_on_last_stage = row.last_rank || has_text(row.framework, "Bridge");
     auto& train = out.request.train;
     const std::string precision = text_of(row.setup, "precision");
     train.sequence = count_of(row.setup, "seq_len", 2048);

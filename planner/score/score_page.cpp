@@ -160,7 +160,7 @@ std::string score_page(const Score& score) {
         "not edit. {} published measurements are predicted from what their sources say ran; {} are "
         "not, for the reasons at the end. Errors are in percent of the measured value: predicted / "
         "measured - 1. What is fitted is in `profiles/engines/timing.json`, with the rows it was "
-        "fitted on: eight numbers a kind of GPU, six a framework, none a model, a source or a row. "
+        "fitted on: eight numbers a kind of GPU, seven a framework, none a model, a source or a row. "
         "Memory has no fitted numbers; workspaces and buffers are constants of the engines.\n",
         score.rows.scored.size(), score.rows.unscored.size());
     text += summary_section(score);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -124,8 +125,11 @@ std::uint64_t model_number(const ScoredRow& row) {
 
 std::string gpu_kind(const ScoredRow& row) {
     const std::string& key = row.row->gpu_key;
-    if (key.starts_with("h100-96")) return key;
-    return row.expressed.request.hardware.profile.chip;
+    const HardwareProfile& gpu = row.expressed.request.hardware.profile;
+    constexpr std::array<std::string_view, 3> kOneKind{"GA100", "GV100", "GH100"};
+    const bool shared = std::ranges::find(kOneKind, std::string_view(gpu.chip)) != kOneKind.end();
+    if (shared && !key.starts_with("h100-96")) return gpu.chip;
+    return key.empty() ? gpu.id : key;
 }
 
 double predicted_seconds(const ScoredRow& row, const TimingProfile& profile) {

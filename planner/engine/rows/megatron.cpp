@@ -50,9 +50,10 @@ constexpr std::array kRows{
                              .loss = LossStyle::eager},
            // Flattened fp16 and fp32 gradients beside the weights' own (HybridZeroOptimizer).
            .states = {.weight = 2.0, .gradient = 8.0, .master = 4.0, .moments = 8.0},
-           .buffers = {.workspaces = mebibytes(16), .bucket_elements = 5.0e8,
+           .buffers = {.workspaces = mebibytes(16),
+                       .bucket_elements = 5.0e8,
                        .outside = mebibytes(900)},
-           .weight_gradient = WeightGradient::own,
+           .weight_gradient = WeightGradient::bucketed,
            .launch = Launch::eager},
     Engine{.id = "megatron",
            .version = "nanotron",
@@ -64,7 +65,7 @@ constexpr std::array kRows{
            // The weights' own gradients and the fp32 sums they are added to.
            .states = {.weight = 2.0, .gradient = 6.0, .master = 4.0, .moments = 8.0},
            .buffers = {.workspaces = mebibytes(32)},
-           .weight_gradient = WeightGradient::own,
+           .weight_gradient = WeightGradient::bucketed,
            .launch = Launch::eager},
 };
 
