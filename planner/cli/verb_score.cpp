@@ -28,10 +28,10 @@ Json chosen_rows(const Options& options) {
         if (group && complete) chosen.push_back(row);
     }
     if (chosen.empty()) {
-        throw InputError(options.request,
-                         options.score.group.empty()
-                             ? std::string("holds no rows")
-                             : fmt::format("holds no rows of the group \"{}\"", options.score.group));
+        throw InputError(options.request, options.score.group.empty()
+                                              ? std::string("holds no rows")
+                                              : fmt::format("holds no rows of the group \"{}\"",
+                                                            options.score.group));
     }
     return chosen;
 }
@@ -73,8 +73,8 @@ Answer answer_score(const Options& options, const Style& /*style*/) {
         return {.text = profile.dump(2) + "\n", .brief = "", .document = profile};
     }
     const Json timing = read_json_file(library.profiles_root / kTiming);
-    const Score result =
-        score(std::move(worked), timing_profile_from_json(JsonCursor(timing, std::string(kTiming))));
+    const Score result = score(std::move(worked),
+                               timing_profile_from_json(JsonCursor(timing, std::string(kTiming))));
     if (!options.score.plots.empty()) write_plots(result, options.score.plots);
     if (options.markdown) {
         const std::string page = score_page(result);

@@ -16,13 +16,13 @@ enum class SegmentGrowth : std::uint8_t { fixed, expandable };
 /// (c10/cuda/CUDACachingAllocator; docs: torch.cuda memory management notes).
 struct AllocatorRules {
     SegmentGrowth growth = SegmentGrowth::fixed;
-    std::int64_t round = 512;                   ///< every request is rounded up to it
-    std::int64_t small_limit = 1 << 20;         ///< requests up to it come from the small pool
-    std::int64_t small_segment = 2 << 20;       ///< what the small pool asks the driver for
-    std::int64_t middle_segment = 20 << 20;     ///< the large pool, for requests below `middle_limit`
+    std::int64_t round = 512;                ///< every request is rounded up to it
+    std::int64_t small_limit = 1 << 20;      ///< requests up to it come from the small pool
+    std::int64_t small_segment = 2 << 20;    ///< what the small pool asks the driver for
+    std::int64_t middle_segment = 20 << 20;  ///< the large pool, for requests below `middle_limit`
     std::int64_t middle_limit = 10 << 20;
-    std::int64_t large_round = 2 << 20;         ///< larger requests get a segment of their own
-    std::int64_t expandable_page = 20 << 20;    ///< what an expandable segment grows by
+    std::int64_t large_round = 2 << 20;       ///< larger requests get a segment of their own
+    std::int64_t expandable_page = 20 << 20;  ///< what an expandable segment grows by
 };
 
 /// The allocator's book-keeping, without a device: what is in use and what is held for reuse.

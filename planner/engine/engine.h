@@ -33,10 +33,7 @@ struct Decomposition {
     NormStyle norm = NormStyle::fused;
     GateStyle gate = GateStyle::fused;
     LossStyle loss = LossStyle::fused;
-    bool repeats_kv = false;      ///< key and value heads are copied to the query heads' count
-    bool keeps_rope_input = false;
-    bool copies_heads = false;    ///< q, k and v are made contiguous: kept beside their packed form
-    double activation_passes = 1.0;  ///< memory passes of element-wise operators over fused ones
+    bool repeats_kv = false;  ///< key and value heads are copied to the query heads' count
 };
 
 /// Dtypes and places of what a rank keeps through the step, in bytes an element.
@@ -54,10 +51,10 @@ struct FrameworkBuffers {
     Bytes workspaces{};                   ///< of matrix libraries, inside the allocator
     double bucket_elements = 0.0;         ///< of gradient reduction, in the gradient's dtype
     double bucket_copies = 1.0;
-    double flat_gradients = 0.0;          ///< bytes an element of copies made for reduction
-    bool loads_whole_model = false;       ///< every rank holds all weights before they are sharded
-    std::int64_t gathered_units = 2;      ///< ZeRO-3: units unsharded at once
-    Bytes outside{};                      ///< libraries' own device memory beside the context
+    double flat_gradients = 0.0;      ///< bytes an element of copies made for reduction
+    bool loads_whole_model = false;   ///< every rank holds all weights before they are sharded
+    std::int64_t gathered_units = 2;  ///< ZeRO-3: units unsharded at once
+    Bytes outside{};                  ///< libraries' own device memory beside the context
 };
 
 /// One way a framework executes a step. Versions that differ are rows of their own.
@@ -91,15 +88,11 @@ struct EngineSettings {
     bool overlaps_communication = true;
     bool alternate_products = false;      ///< every second product of a layer is run again
     bool measured_on_last_stage = false;  ///< memory of the last rank, not of the worst
-    bool recompute_every_forward = false;
-    std::int64_t recompute_every = 1;     ///< one layer in so many is recomputed
-    std::int64_t recomputed_layers = -1;  ///< of a stage; < 0: all
     std::int64_t loss_chunks = 0;         ///< > 0: the loss takes so many turns
     double gradient_bytes = 0.0;          ///< > 0: instead of the engine's own
     double moment_bytes = 0.0;
-    double master_bytes = -1.0;           ///< >= 0
-    std::int64_t expert_tensor = 0;       ///< ranks an expert's matrices are split over; 0: as dense
-    std::int64_t optimizer_shards = 0;    ///< ranks of the ZeRO-1 group; 0: all replicas
+    double master_bytes = -1.0;         ///< >= 0
+    std::int64_t optimizer_shards = 0;  ///< ranks of the ZeRO-1 group; 0: all replicas
     bool embeddings_count_as_layers = false;
 };
 

@@ -129,8 +129,7 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
 
 }  // namespace
 
-Stage engine_stage(const PlanRequest& request, const EngineSettings& settings,
-                   std::int64_t index) {
+Stage engine_stage(const PlanRequest& request, const EngineSettings& settings, std::int64_t index) {
     const auto& layout = request.layout;
     if (!settings.embeddings_count_as_layers || layout.pipeline == 1 || layout.interleave > 1) {
         return stage_of(request, index);

@@ -30,8 +30,7 @@ struct Shards {
 Shards shards_of(const PlanRequest& request, const EngineSettings& settings, UnitKind kind) {
     const auto& layout = request.layout;
     const auto all = static_cast<double>(replica_ranks(request, kind));
-    const auto group =
-        layout.shard > 0 ? std::min(static_cast<double>(layout.shard), all) : all;
+    const auto group = layout.shard > 0 ? std::min(static_cast<double>(layout.shard), all) : all;
     Shards shards;
     if (layout.zero >= 1) shards.optimizer = group;
     if (layout.zero == 1 && settings.optimizer_shards > 0) {
@@ -104,11 +103,11 @@ StateMemory state_memory(const Lowering& lowering, const Engine& engine,
                      counts.dense + counts.experts);
         // Frozen 4-bit layers travel as they are kept; embedding and head are not quantized.
         constexpr double kFourBits = 0.5 + 4.0 / 64.0;
-        const double each_gathered =
-            request.adapter.kind == AdapterKind::qlora ? kFourBits : 2.0;
-        out.gathered = bytes_of_elements(units, each_gathered) +
-                       bytes_of_elements(counts.outer_units, 2.0);
-        if (trained > 0.0) out.gathered += bytes_of_elements(counts.largest_unit, 2.0 + each.gradient);
+        const double each_gathered = request.adapter.kind == AdapterKind::qlora ? kFourBits : 2.0;
+        out.gathered =
+            bytes_of_elements(units, each_gathered) + bytes_of_elements(counts.outer_units, 2.0);
+        if (trained > 0.0)
+            out.gathered += bytes_of_elements(counts.largest_unit, 2.0 + each.gradient);
     } else if (each.weight_sharded_as_master) {
         out.gathered = bytes_of_elements(counts.dense + counts.experts, 2.0);
     }

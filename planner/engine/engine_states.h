@@ -15,7 +15,7 @@ struct StateMemory {
     Bytes buffers{};    ///< buckets, dummy gradients, workspaces
     Bytes gathered{};   ///< ZeRO-3: weights and gradients of units in use
 
-    Bytes loading{};    ///< at once while weights are loaded and sharded
+    Bytes loading{};  ///< at once while weights are loaded and sharded
 
     [[nodiscard]] Bytes kept() const { return weights + gradients + optimizer; }
 };

@@ -11,8 +11,8 @@ namespace {
 
 /// The passes an engine takes over as they are; sharding and the update are its own.
 constexpr std::array<std::string_view, 8> kTaken{
-    "forward",         "adapter", "tensor_parallel", "context_parallel",
-    "expert_parallel", "states",  "tape",            "recompute"};
+    "forward", "adapter", "tensor_parallel", "context_parallel", "expert_parallel",
+    "states",  "tape",    "recompute"};
 
 }  // namespace
 

@@ -14,12 +14,12 @@ Lowering engine_step(const PlanRequest& request, const Stage& stage);
 
 /// Elements of weights that one rank works with, by who replicates them.
 struct WeightCounts {
-    double dense = 0.0;       ///< layers, embedding and head, without experts
+    double dense = 0.0;  ///< layers, embedding and head, without experts
     double experts = 0.0;
-    double frozen = 0.0;      ///< of both, what has no gradient
+    double frozen = 0.0;  ///< of both, what has no gradient
     double adapters = 0.0;
     double largest_unit = 0.0;
-    double outer_units = 0.0;  ///< embedding and head
+    double outer_units = 0.0;      ///< embedding and head
     double distinct_shapes = 0.0;  ///< sum over distinct matrix shapes
 };
 WeightCounts weight_counts(const Lowering& lowering);

@@ -81,7 +81,8 @@ private:
                    engine_.decomposition.loss == LossStyle::chunked;
         }
         return std::holds_alternative<Accumulate>(op) || std::holds_alternative<Collective>(op) ||
-               std::holds_alternative<CopyToGroup>(op) || std::holds_alternative<SplitColumns>(op) ||
+               std::holds_alternative<CopyToGroup>(op) ||
+               std::holds_alternative<SplitColumns>(op) ||
                std::holds_alternative<JoinColumns>(op) || engine_.launch == Launch::native;
     }
 
@@ -97,8 +98,8 @@ private:
             const auto in = static_cast<std::size_t>(
                 graph_.inputs(node)[static_cast<std::size_t>(spec.alias)].index);
             const bool views = !graph_.tensors[static_cast<std::size_t>(root_[in])].persistent;
-            const bool copied = std::holds_alternative<SplitColumns>(node.op) &&
-                                engine_.launch != Launch::native;
+            const bool copied =
+                std::holds_alternative<SplitColumns>(node.op) && engine_.launch != Launch::native;
             root_[out] = (over && !copied) || !views ? root_[in] : static_cast<std::int32_t>(out);
         }
         if (gathers_for_weight_gradient(node, at)) --at;
@@ -114,8 +115,8 @@ private:
     /// the input: both results are there at once.
     [[nodiscard]] bool gathers_for_weight_gradient(const OpNode& node, std::size_t at) const {
         const auto* op = std::get_if<Collective>(&node.op);
-        return op != nullptr && node.recomputed && op->kind == CollectiveKind::all_gather && at > 0 &&
-               std::holds_alternative<LinearGradInput>(graph_.ops[at - 1].op);
+        return op != nullptr && node.recomputed && op->kind == CollectiveKind::all_gather &&
+               at > 0 && std::holds_alternative<LinearGradInput>(graph_.ops[at - 1].op);
     }
 
     [[nodiscard]] bool quantized() const {
@@ -183,8 +184,8 @@ private:
                 if (!gradient.valid()) continue;
                 const auto first = written[static_cast<std::size_t>(gradient.index)];
                 const auto size = static_cast<double>(elements(graph_, id)) * each;
-                program_.buffers.push_back({Bytes{static_cast<std::int64_t>(size)},
-                                            first < 0 ? end : first, end});
+                program_.buffers.push_back(
+                    {Bytes{static_cast<std::int64_t>(size)}, first < 0 ? end : first, end});
             }
         }
     }
@@ -201,8 +202,8 @@ private:
             auto& count = products[static_cast<std::size_t>(node.layer)];
             if (product && count++ % 2 == 0) continue;
             if (std::holds_alternative<Attention>(node.op)) continue;
-            const bool sums = std::holds_alternative<Norm>(node.op) &&
-                              std::get<Norm>(node.op).residual && at > 0;
+            const bool sums =
+                std::holds_alternative<Norm>(node.op) && std::get<Norm>(node.op).residual && at > 0;
             std::size_t i = 0;
             for (const auto id : graph_.outputs(node)) {
                 if (sums && i++ == 0 && starts_layer(at)) continue;
@@ -305,7 +306,8 @@ private:
         for (std::size_t i = 0; i < root_.size(); ++i) {
             const Tensor& tensor = graph_.tensors[i];
             const bool own = root_[i] == static_cast<std::int32_t>(i);
-            if (!own || first_[i] < 0 || tensor.persistent || tensor.place != Place::device) continue;
+            if (!own || first_[i] < 0 || tensor.persistent || tensor.place != Place::device)
+                continue;
             const Bytes size{bytes(tensor).count() + extra_[i]};
             program_.buffers.push_back({size, first_[i], last_[i]});
         }

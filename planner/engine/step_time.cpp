@@ -28,7 +28,9 @@ double traffic(const std::array<double, kWires>& by_wire, const GpuTiming& gpu) 
 }
 
 /// Two limits on one stretch of work, the larger of which decides; near each other both count.
-double smooth_max(double a, double b) { return std::sqrt(std::sqrt(a * a * a * a + b * b * b * b)); }
+double smooth_max(double a, double b) {
+    return std::sqrt(std::sqrt(a * a * a * a + b * b * b * b));
+}
 
 double micro_seconds(const TimedStep& step, const GpuTiming& gpu, const FrameworkTiming& how) {
     const MicroTerms& micro = step.slowest.micro;
@@ -38,8 +40,8 @@ double micro_seconds(const TimedStep& step, const GpuTiming& gpu, const Framewor
                           micro.attention / at(gpu, GpuNumber::attention) +
                           micro.batched / at(gpu, GpuNumber::batched) +
                           (passes * micro.memory + micro.narrow_bytes) / at(gpu, GpuNumber::memory);
-    const double host = micro.kernels * at(how, FrameworkNumber::kernels) *
-                        at(gpu, GpuNumber::launch_us) * 1e-6;
+    const double host =
+        micro.kernels * at(how, FrameworkNumber::kernels) * at(gpu, GpuNumber::launch_us) * 1e-6;
     const double shown = step.overlaps ? 1.0 - at(how, FrameworkNumber::overlap) : 1.0;
     const double peers = shown * (traffic(micro.tensor, gpu) + traffic(micro.context, gpu)) +
                          traffic(micro.expert, gpu) * at(how, FrameworkNumber::expert);
@@ -64,7 +66,8 @@ double step_seconds(const TimedStep& step, const GpuTiming& gpu, const Framework
     if (step.gathers_each) {
         const double hidden = (1.0 - exposed) * micro;
         const double each = 2.0 * gather + reduce;
-        seconds += step.micro_batches * (exposed * each + std::max(0.0, (1.0 - exposed) * each - hidden));
+        seconds +=
+            step.micro_batches * (exposed * each + std::max(0.0, (1.0 - exposed) * each - hidden));
     } else {
         seconds += exposed * (reduce + gather) +
                    std::max(0.0, (1.0 - exposed) * (reduce + gather) - micro);

@@ -26,13 +26,13 @@ std::string_view name(GpuNumber number);
 
 /// Fitted numbers of one framework: how far its operators are from the graph's.
 enum class FrameworkNumber : std::uint8_t {
-    passes,     ///< memory passes over those of the graph's kernels
-    kernels,    ///< kernels launched over those of the graph
-    exposed,    ///< part of data-parallel traffic that computation cannot hide
-    overlap,    ///< part of tensor and context traffic that is hidden
-    expert,     ///< of the expert traffic counted, what shows: dispatchers send less and hide it
-    step_ms,    ///< a step's own cost: data loading, logging, synchronisation
-    slowdown,   ///< of computation, over kernels measured alone
+    passes,    ///< memory passes over those of the graph's kernels
+    kernels,   ///< kernels launched over those of the graph
+    exposed,   ///< part of data-parallel traffic that computation cannot hide
+    overlap,   ///< part of tensor and context traffic that is hidden
+    expert,    ///< of the expert traffic counted, what shows: dispatchers send less and hide it
+    step_ms,   ///< a step's own cost: data loading, logging, synchronisation
+    slowdown,  ///< of computation, over kernels measured alone
 };
 inline constexpr std::size_t kFrameworkNumbers = 7;
 using FrameworkTiming = std::array<double, kFrameworkNumbers>;
@@ -40,13 +40,13 @@ std::string_view name(FrameworkNumber number);
 
 /// The work of a step, as far as it does not depend on fitted numbers.
 struct TimedStep {
-    StageTerms slowest{};        ///< stage with most work
+    StageTerms slowest{};  ///< stage with most work
     double micro_batches = 1.0;
-    double fill = 0.0;           ///< micro-batches' time that filling and draining costs
-    bool gathers_each = false;   ///< ZeRO-3: weights are gathered twice a micro-batch
-    bool overlaps = true;        ///< tensor and context traffic may hide
-    double pcie = 0.0;           ///< bytes a second
-    double host = 0.0;           ///< bytes a second
+    double fill = 0.0;          ///< micro-batches' time that filling and draining costs
+    bool gathers_each = false;  ///< ZeRO-3: weights are gathered twice a micro-batch
+    bool overlaps = true;       ///< tensor and context traffic may hide
+    double pcie = 0.0;          ///< bytes a second
+    double host = 0.0;          ///< bytes a second
 };
 TimedStep timed_step(const PlanRequest& request, const Engine& engine,
                      const EngineSettings& settings);

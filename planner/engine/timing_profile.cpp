@@ -8,27 +8,27 @@ namespace {
 /// Efficiencies of a rated speed lie below 1; what the profile's own fraction holds back may be
 /// exceeded a little.
 constexpr std::array<NumberRange, kGpuNumbers> kGpuRanges{{
-    {0.25, 0.75, 1.00},   // gemm
-    {0.15, 0.60, 1.00},   // narrow
-    {0.08, 0.50, 0.95},   // attention
-    {0.10, 0.45, 0.95},   // batched
-    {0.20, 0.75, 0.95},   // memory
-    {0.10, 0.80, 1.15},   // link
-    {0.05, 0.80, 1.15},   // network
-    {0.5, 6.0, 40.0},     // launch_us
+    {0.25, 0.75, 1.00},  // gemm
+    {0.15, 0.60, 1.00},  // narrow
+    {0.08, 0.50, 0.95},  // attention
+    {0.10, 0.45, 0.95},  // batched
+    {0.20, 0.75, 0.95},  // memory
+    {0.10, 0.80, 1.15},  // link
+    {0.05, 0.80, 1.15},  // network
+    {2.0, 6.0, 12.0},    // launch_us
 }};
 constexpr std::array<NumberRange, kFrameworkNumbers> kFrameworkRanges{{
-    {0.3, 1.5, 8.0},      // passes
-    {0.02, 1.5, 10.0},    // kernels
-    {0.0, 0.3, 1.0},      // exposed
-    {0.0, 0.2, 0.95},     // overlap
-    {0.05, 0.7, 1.5},     // expert
-    {0.0, 5.0, 60.0},     // step_ms
-    {0.9, 1.03, 1.6},     // slowdown
+    {0.3, 1.5, 8.0},    // passes
+    {0.02, 2.0, 15.0},  // kernels
+    {0.0, 0.3, 1.0},    // exposed
+    {0.0, 0.2, 0.95},   // overlap
+    {0.05, 0.7, 1.5},   // expert
+    {0.0, 5.0, 60.0},   // step_ms
+    {0.9, 1.03, 1.6},   // slowdown
 }};
 
-constexpr std::array kGpuOrder{GpuNumber::gemm,   GpuNumber::narrow, GpuNumber::attention,
-                               GpuNumber::batched, GpuNumber::memory, GpuNumber::link,
+constexpr std::array kGpuOrder{GpuNumber::gemm,    GpuNumber::narrow,   GpuNumber::attention,
+                               GpuNumber::batched, GpuNumber::memory,   GpuNumber::link,
                                GpuNumber::network, GpuNumber::launch_us};
 constexpr std::array kFrameworkOrder{FrameworkNumber::passes,  FrameworkNumber::kernels,
                                      FrameworkNumber::exposed, FrameworkNumber::overlap,
@@ -105,7 +105,9 @@ BandFactors TimingProfile::band(std::initializer_list<std::string> names) const 
 }
 
 Json to_json(const TimingProfile& profile) {
-    Json json{{"format", 1}, {"gpus", Json::object()}, {"frameworks", Json::object()},
+    Json json{{"format", 1},
+              {"gpus", Json::object()},
+              {"frameworks", Json::object()},
               {"bands", Json::object()}};
     for (const auto& [kind, timing] : profile.gpus) {
         json["gpus"][kind] = numbers_json(kGpuOrder, timing);
@@ -133,7 +135,8 @@ TimingProfile timing_profile_from_json(const JsonCursor& json) {
     }
     for (const auto& [key, value] : json.at("bands").members()) {
         value.only({"low", "high", "rows"});
-        profile.bands[key] = {value.at("low").number(0.01, 1.0), value.at("high").number(1.0, 100.0),
+        profile.bands[key] = {value.at("low").number(0.01, 1.0),
+                              value.at("high").number(1.0, 100.0),
                               value.integer_or("rows", 0, 0, 1'000'000)};
     }
     profile.fitted_on = texts_from(json, "fitted_on");

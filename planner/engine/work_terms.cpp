@@ -57,9 +57,9 @@ double processors_of(const HardwareProfile& gpu) {
         std::string_view chip;
         double count;
     };
-    constexpr std::array kRows{
-        Row{"GV100", 80.0},  Row{"GA100", 108.0}, Row{"GH100", 132.0}, Row{"GB100", 148.0},
-        Row{"GB200", 148.0}, Row{"AD102", 128.0}, Row{"GA102", 82.0},  Row{"GB202", 170.0}};
+    constexpr std::array kRows{Row{"GV100", 80.0},  Row{"GA100", 108.0}, Row{"GH100", 132.0},
+                               Row{"GB100", 148.0}, Row{"GB200", 148.0}, Row{"AD102", 128.0},
+                               Row{"GA102", 82.0},  Row{"GB202", 170.0}};
     for (const auto& row : kRows) {
         if (gpu.chip == row.chip) return row.count;
     }
@@ -158,8 +158,7 @@ private:
         for (const auto id : graph_.inputs(node)) whole = std::max(whole, bytes(graph_[id]));
         for (const auto id : graph_.outputs(node)) whole = std::max(whole, bytes(graph_[id]));
         const bool send = op.kind == CollectiveKind::send;
-        const std::int64_t size =
-            send ? std::max(op.size, topology_.span(op.axis).size) : op.size;
+        const std::int64_t size = send ? std::max(op.size, topology_.span(op.axis).size) : op.size;
         const CollectiveTime spent = collective_time(topology_.span(op.axis, size), op.kind, whole);
         auto& micro = terms_.micro;
         if (send) {
@@ -194,9 +193,8 @@ private:
     void add_unit(const StateUnit& unit) {
         const auto& layout = lowering_.request.layout;
         const auto elements = static_cast<double>(unit.elements);
-        const double ranks = layout.zero >= 1
-                                 ? static_cast<double>(shard_ranks(lowering_.request, unit.kind))
-                                 : 1.0;
+        const double ranks =
+            layout.zero >= 1 ? static_cast<double>(shard_ranks(lowering_.request, unit.kind)) : 1.0;
         double gradient = engine_.states.gradient;
         if (settings_.gradient_bytes > 0.0) gradient = settings_.gradient_bytes;
         const double moments =

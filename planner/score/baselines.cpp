@@ -16,14 +16,13 @@ double attention_parameters(const ModelSpec& model) {
 double activations(const PlanRequest& request) {
     const auto& model = request.model;
     const auto& layout = request.layout;
-    const double tokens =
-        static_cast<double>(request.train.sequence * request.train.micro_batch) /
-        static_cast<double>(layout.context);
+    const double tokens = static_cast<double>(request.train.sequence * request.train.micro_batch) /
+                          static_cast<double>(layout.context);
     const auto hidden = static_cast<double>(model.hidden);
     const double layers = static_cast<double>(model.layers) / static_cast<double>(layout.pipeline);
     const double each = request.recompute.mode == RecomputeMode::layer ? 2.0 : 34.0;
-    const double in_flight = static_cast<double>(
-        std::min<std::int64_t>(request.train.accumulation, layout.pipeline));
+    const double in_flight =
+        static_cast<double>(std::min<std::int64_t>(request.train.accumulation, layout.pipeline));
     return each * tokens * hidden / static_cast<double>(layout.tensor) * layers * in_flight;
 }
 
@@ -33,18 +32,17 @@ double megatron_bytes(const PlanRequest& request, double parameters) {
     const auto& model = request.model;
     const auto replicas = static_cast<double>(layout.replicas());
     const double each = layout.zero >= 1 ? 6.0 + 12.0 / replicas : 18.0;
-    const double tokens =
-        static_cast<double>(request.train.sequence * request.train.micro_batch) /
-        static_cast<double>(layout.context);
+    const double tokens = static_cast<double>(request.train.sequence * request.train.micro_batch) /
+                          static_cast<double>(layout.context);
     const auto hidden = static_cast<double>(model.hidden);
     const double ratio = static_cast<double>(model.ffn.width) / hidden;
     const double layers = static_cast<double>(model.layers);
-    const double layer = tokens * hidden * (18.0 + 4.0 * ratio) / static_cast<double>(layout.tensor);
-    const double penalty =
-        layout.interleave > 1
-            ? 1.0 + static_cast<double>(layout.pipeline - 1) /
-                        static_cast<double>(layout.pipeline * layout.interleave)
-            : 1.0;
+    const double layer =
+        tokens * hidden * (18.0 + 4.0 * ratio) / static_cast<double>(layout.tensor);
+    const double penalty = layout.interleave > 1
+                               ? 1.0 + static_cast<double>(layout.pipeline - 1) /
+                                           static_cast<double>(layout.pipeline * layout.interleave)
+                               : 1.0;
     return parameters * each + layer * layers * (layout.pipeline > 1 ? penalty : 1.0);
 }
 
@@ -57,8 +55,8 @@ double closed_parameters(const ModelSpec& model, Counted counted) {
     for (std::int64_t i = 0; i < model.layers; ++i) {
         double ffn = products * hidden * static_cast<double>(model.ffn.width);
         if (model.is_moe_layer(i)) {
-            const auto experts = static_cast<double>(
-                counted == Counted::all ? model.moe->experts : model.moe->top_k);
+            const auto experts = static_cast<double>(counted == Counted::all ? model.moe->experts
+                                                                             : model.moe->top_k);
             const double width = experts * static_cast<double>(model.moe->expert_width) +
                                  static_cast<double>(model.moe->shared_width);
             ffn = products * hidden * width;
@@ -92,11 +90,11 @@ BaselineFigures baseline_figures(const PlanRequest& request) {
     const auto peak = request.hardware.profile.peak.find(DType::bf16);
     const auto half = request.hardware.profile.peak.find(DType::f16);
     const auto& peaks = request.hardware.profile.peak;
-    const double rate = peak != peaks.end() ? peak->second.count()
+    const double rate = peak != peaks.end()   ? peak->second.count()
                         : half != peaks.end() ? half->second.count()
                                               : 1e14;
-    out.constant_seconds = tokens * each * again /
-                           (rate * kConstantEfficiency * static_cast<double>(layout.world()));
+    out.constant_seconds =
+        tokens * each * again / (rate * kConstantEfficiency * static_cast<double>(layout.world()));
     return out;
 }
 

@@ -44,8 +44,7 @@ std::optional<double> seconds_of(const Json& measured, const Json& setup, double
     auto batch = number_of(setup, "global_batch");
     if (!batch) {
         batch = number_of(setup, "micro_batch").value_or(0.0) *
-                number_of(setup, "dp").value_or(1.0) *
-                number_of(setup, "grad_accum").value_or(1.0);
+                number_of(setup, "dp").value_or(1.0) * number_of(setup, "grad_accum").value_or(1.0);
     }
     const auto sequence = number_of(setup, "seq_len");
     if (*batch <= 0.0 || !sequence) return std::nullopt;

@@ -63,9 +63,12 @@ void set_node(HardwareProfile& gpu, const Json& hardware, std::int64_t count) {
     } else if (const auto node = number_of(hardware, "inter_gbps_per_node")) {
         gpu.node.network = gigabytes_per_second(*node / 8.0);
     } else if (const std::string text = text_of(hardware, "inter"); !text.empty()) {
-        if (has_text(text, "4x100")) gpu.node.network = gigabytes_per_second(50.0);
-        else if (has_text(text, "Omni-Path 100G")) gpu.node.network = gigabytes_per_second(12.5);
-        else if (has_text(text, "EFA 400")) gpu.node.network = gigabytes_per_second(50.0);
+        if (has_text(text, "4x100"))
+            gpu.node.network = gigabytes_per_second(50.0);
+        else if (has_text(text, "Omni-Path 100G"))
+            gpu.node.network = gigabytes_per_second(12.5);
+        else if (has_text(text, "EFA 400"))
+            gpu.node.network = gigabytes_per_second(50.0);
     }
     if (gpu.node.network.count() <= 0.0) gpu.node.network = gigabytes_per_second(50.0);
     if (has_text(text_of(hardware, "intra"), "PCIe")) gpu.nvlink = Bandwidth{};

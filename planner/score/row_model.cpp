@@ -63,7 +63,7 @@ void set_family(ModelSpec& spec, const Json& model, std::int64_t sequence) {
     spec.attention.fused_qkv = !spec.attention.latent.has_value();
     spec.ffn.bias = biases;
     spec.ffn.fused_gate_up = spec.ffn.gated;
-    spec.ffn.activation = spec.ffn.gated   ? ActivationKind::silu
+    spec.ffn.activation = spec.ffn.gated ? ActivationKind::silu
                           : squared_relu ? ActivationKind::relu
                                          : ActivationKind::gelu_tanh;
     spec.embedding_norm = flag_of(model, "embed_layernorm");

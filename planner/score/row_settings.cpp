@@ -12,9 +12,12 @@ struct FormatWord {
     ProductFormat format;
 };
 constexpr std::array kFormats{
-    FormatWord{"nvfp4", ProductFormat::nvfp4},     FormatWord{"mxfp8", ProductFormat::mxfp8},
-    FormatWord{"rowwise", ProductFormat::fp8_block}, FormatWord{"blockwise", ProductFormat::fp8_block},
-    FormatWord{"fp8", ProductFormat::fp8_tensor},  FormatWord{"float8", ProductFormat::fp8_tensor},
+    FormatWord{"nvfp4", ProductFormat::nvfp4},
+    FormatWord{"mxfp8", ProductFormat::mxfp8},
+    FormatWord{"rowwise", ProductFormat::fp8_block},
+    FormatWord{"blockwise", ProductFormat::fp8_block},
+    FormatWord{"fp8", ProductFormat::fp8_tensor},
+    FormatWord{"float8", ProductFormat::fp8_tensor},
 };
 
 ProductFormat format_of(const MeasuredRow& row) {
@@ -29,9 +32,12 @@ LossKind loss_kind(const Engine& engine, const EngineSettings& settings) {
     if (settings.loss_chunks > 0) return LossKind::chunked;
     switch (engine.decomposition.loss) {
         case LossStyle::fused:
-        case LossStyle::compiled: return LossKind::fused;
-        case LossStyle::chunked: return LossKind::chunked;
-        default: return LossKind::unfused;
+        case LossStyle::compiled:
+            return LossKind::fused;
+        case LossStyle::chunked:
+            return LossKind::chunked;
+        default:
+            return LossKind::unfused;
     }
 }
 
@@ -47,7 +53,7 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
     if (has_text(gradients, "unsharded")) {
         settings.gradient_bytes = 6.0;  // bf16 gradients and the fp32 sums they are added to
     } else if (has_text(gradients, "fp32") || has_text(precision, "fp32 grad") ||
-        has_text(precision, "fp32 main grads")) {
+               has_text(precision, "fp32 main grads")) {
         settings.gradient_bytes = std::max(4.0, out.engine->states.gradient);
     } else if (has_text(gradients, "fp16")) {
         settings.gradient_bytes = 2.0;
@@ -80,20 +86,20 @@ void read_training(const MeasuredRow& row, ExpressedRow& out) {
     const std::string precision = text_of(row.setup, "precision");
     train.sequence = count_of(row.setup, "seq_len", 2048);
     train.micro_batch = std::max<std::int64_t>(count_of(row.setup, "micro_batch", 1), 1);
-    train.compute = has_text(precision, "fp16") && !has_text(precision, "bf16") ? DType::f16
-                                                                               : DType::bf16;
+    train.compute =
+        has_text(precision, "fp16") && !has_text(precision, "bf16") ? DType::f16 : DType::bf16;
     train.gradient = train.compute;
     const std::string flash = text_of(row.setup, "flash_attention");
     train.attention = flash == "false" ? AttentionImpl::eager : AttentionImpl::flash;
-    out.settings.loss_chunks =
-        std::max(count_of(row.setup, "lmhead_chunks", 0), count_of(row.setup, "chunked_cross_entropy", 0));
+    out.settings.loss_chunks = std::max(count_of(row.setup, "lmhead_chunks", 0),
+                                        count_of(row.setup, "chunked_cross_entropy", 0));
     if (flag_of(row.setup, "cut_cross_entropy") || flag_of(row.setup, "liger")) {
         out.settings.loss_chunks = 8;
     }
     train.loss = loss_kind(*out.engine, out.settings);
     if (out.settings.loss_chunks > 0) {
-        train.loss_chunk =
-            std::max<std::int64_t>(train.sequence * train.micro_batch / out.settings.loss_chunks, 1);
+        train.loss_chunk = std::max<std::int64_t>(
+            train.sequence * train.micro_batch / out.settings.loss_chunks, 1);
     }
     train.dropout = out.engine->dropout;
     out.settings.format = format_of(row);
@@ -122,7 +128,8 @@ void read_layout(const MeasuredRow& row, ExpressedRow& out) {
         attention.heads % head_split == 0 && attention.kv_heads % head_split == 0;
     layout.context_kind = exchanges ? ContextKind::ulysses : ContextKind::gather;
     const std::string fsdp = text_of(setup, "fsdp");
-    layout.zero = static_cast<int>(std::clamp<std::int64_t>(count_of(setup, "zero_stage", 0), 0, 3));
+    layout.zero =
+        static_cast<int>(std::clamp<std::int64_t>(count_of(setup, "zero_stage", 0), 0, 3));
     if (has_text(text_of(setup, "zero_stage"), "1-equivalent")) layout.zero = 1;
     if (has_text(fsdp, "full") || has_text(fsdp, "FSDP2") || fsdp == "true") layout.zero = 3;
     if (has_text(fsdp, "SHARD_GRAD_OP")) layout.zero = 2;
@@ -135,7 +142,6 @@ void read_layout(const MeasuredRow& row, ExpressedRow& out) {
     if (layout.shard > 0 && layout.replicas() % layout.shard != 0) layout.shard = 0;
     const std::int64_t expert = degree("ep");
     if (out.request.model.moe) {
-        out.settings.expert_tensor = count_of(setup, "etp", expert > 1 ? 1 : 0);
         // Experts spread over whole tensor groups: the graph splits each over its tensor ranks
         // instead, which gives a rank as many weights and as much work.
         std::int64_t spread = expert;
@@ -151,10 +157,11 @@ void read_layout(const MeasuredRow& row, ExpressedRow& out) {
     const std::int64_t global = count_of(setup, "global_batch", 0);
     const std::int64_t micro = out.request.train.micro_batch * layout.data;
     std::int64_t accumulation = count_of(setup, "grad_accum", 0);
-    if (accumulation <= 0) accumulation = global > 0 ? std::max<std::int64_t>(global / micro, 1) : 1;
+    if (accumulation <= 0)
+        accumulation = global > 0 ? std::max<std::int64_t>(global / micro, 1) : 1;
     out.request.train.accumulation = accumulation;
-    layout.schedule = layout.interleave > 1 ? PipelineSchedule::interleaved
-                                            : PipelineSchedule::one_f_one_b;
+    layout.schedule =
+        layout.interleave > 1 ? PipelineSchedule::interleaved : PipelineSchedule::one_f_one_b;
     out.settings.embeddings_count_as_layers = setup.contains("pp_partition");
     out.settings.overlaps_communication =
         !setup.contains("comm_overlap") || flag_of(setup, "comm_overlap");
@@ -164,13 +171,7 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
     const std::string text = text_of(row.setup, "recompute");
     auto& recompute = out.request.recompute;
     if (text.empty() || text.starts_with("none") || has_text(text, "not stated")) return;
-    if (has_text(text, "5 layers per stage")) {
-        recompute.mode = RecomputeMode::layer;
-        out.settings.recomputed_layers = 5;
-    } else if (has_text(text, "every 2nd layer")) {
-        recompute.mode = RecomputeMode::layer;
-        out.settings.recompute_every = 2;
-    } else if (has_text(text, "full") || has_text(text, "block")) {
+    if (has_text(text, "full") || has_text(text, "block")) {
         recompute.mode = RecomputeMode::layer;
     } else {
         recompute.mode = RecomputeMode::selective;

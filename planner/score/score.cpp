@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "planner/score/baselines.h"
 
@@ -56,11 +57,14 @@ ErrorSummary summary_of(const Rows& rows, Choose choose) {
 }
 
 ScoreSummary summary_of(const Rows& rows) {
-    return {.memory = summary_of(rows, [](const ScoredRow& r) -> auto& { return r.gib; }),
-            .reserved = summary_of(rows, [](const ScoredRow& r) -> auto& { return r.reserved_gib; }),
-            .time = summary_of(rows, [](const ScoredRow& r) -> auto& { return r.seconds; }),
-            .time_left_out =
-                summary_of(rows, [](const ScoredRow& r) -> auto& { return r.seconds_left_out; })};
+    return {.memory = summary_of(
+                rows, [](const ScoredRow& r) -> auto& { return r.gib; }),
+            .reserved = summary_of(
+                rows, [](const ScoredRow& r) -> auto& { return r.reserved_gib; }),
+            .time = summary_of(
+                rows, [](const ScoredRow& r) -> auto& { return r.seconds; }),
+            .time_left_out = summary_of(
+                rows, [](const ScoredRow& r) -> auto& { return r.seconds_left_out; })};
 }
 
 template <class Key>
@@ -99,10 +103,10 @@ void judge_capacity(ScoredRow& row, const TimingProfile& profile) {
 }
 
 void apply(ScoredRow& row, const TimingProfile& profile) {
-    const BandFactors memory =
-        profile.band({memory_band(row), memory_band_of_all(row), "memory"});
+    const BandFactors memory = profile.band({memory_band(row), memory_band_of_all(row), "memory"});
     if (row.gib) apply_band(*row.gib, memory);
-    if (row.reserved_gib) apply_band(*row.reserved_gib, profile.band({"memory reserved", "memory"}));
+    if (row.reserved_gib)
+        apply_band(*row.reserved_gib, profile.band({"memory reserved", "memory"}));
     if (row.seconds) {
         row.seconds->predicted = predicted_seconds(row, profile);
         apply_band(*row.seconds, profile.band({time_band(row), "time"}));
@@ -111,10 +115,34 @@ void apply(ScoredRow& row, const TimingProfile& profile) {
     judge_capacity(row, profile);
 }
 
+/// A framework measured with few models would keep no row at all without one of them: there a
+/// number of GPUs is left out instead.
+constexpr std::size_t kFewModels = 3;
+
+/// What is left out together with a row: its model, or its model at its number of GPUs.
+std::vector<std::uint64_t> folds_of(const ScoredRows& rows) {
+    std::map<std::string_view, std::set<std::string>> models;
+    for (const auto& row : rows.scored) {
+        if (row.seconds) {
+            models[row.expressed.engine->framework].insert(row.row->model_name);
+        }
+    }
+    std::vector<std::uint64_t> folds;
+    for (const auto& row : rows.scored) {
+        const bool few = models[row.expressed.engine->framework].size() < kFewModels;
+        const auto gpus = static_cast<std::uint64_t>(row.expressed.request.hardware.gpus);
+        folds.push_back((model_number(row) + (few ? gpus * 2654435761U >> 5U : 0U)) % kFolds);
+    }
+    return folds;
+}
+
 /// Predicts every row by numbers fitted without its model.
 void leave_models_out(ScoredRows& rows) {
+    const std::vector<std::uint64_t> folds = folds_of(rows);
     for (std::uint64_t fold = 0; fold < kFolds; ++fold) {
-        const auto outside = [&](const ScoredRow& r) { return model_number(r) % kFolds != fold; };
+        const auto outside = [&](const ScoredRow& r) {
+            return folds[static_cast<std::size_t>(&r - rows.scored.data())] != fold;
+        };
         const TimingProfile profile = fit_timing(rows, outside);
         for (auto& row : rows.scored) {
             if (!row.seconds || outside(row)) continue;

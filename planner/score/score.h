@@ -10,11 +10,11 @@ namespace headroom {
 /// Errors of one kind over some rows; ratios, not percent.
 struct ErrorSummary {
     std::int64_t rows = 0;
-    double mean = 0.0;    ///< of absolute errors
+    double mean = 0.0;  ///< of absolute errors
     double median = 0.0;
     double p90 = 0.0;
     double max = 0.0;
-    double bias = 0.0;    ///< mean of signed errors
+    double bias = 0.0;      ///< mean of signed errors
     double coverage = 0.0;  ///< part of the rows inside their band
 };
 

@@ -51,9 +51,12 @@ Json row_json(const ScoredRow& scored) {
     }
     if (scored.memory) {
         const EngineMemory& m = *scored.memory;
-        json["parts_gib"] = {{"states", in_gib(m.states)},       {"buffers", in_gib(m.buffers)},
-                             {"transient", in_gib(m.transient)}, {"allocated", in_gib(m.allocated)},
-                             {"reserved", in_gib(m.reserved)},   {"process", in_gib(m.process)},
+        json["parts_gib"] = {{"states", in_gib(m.states)},
+                             {"buffers", in_gib(m.buffers)},
+                             {"transient", in_gib(m.transient)},
+                             {"allocated", in_gib(m.allocated)},
+                             {"reserved", in_gib(m.reserved)},
+                             {"process", in_gib(m.process)},
                              {"stage", m.stage}};
         json["out_of_memory_probability"] = scored.out_of_memory;
         json["fits"] = scored.fits;
@@ -70,19 +73,20 @@ Json row_json(const ScoredRow& scored) {
 }  // namespace
 
 Json to_json(const Score& score) {
-    Json json{{"format", 1},
-              {"summary", to_json(score.summary)},
-              {"groups", to_json(score.by_group)},
-              {"regimes", to_json(score.by_regime)},
-              {"gpus", to_json(score.by_gpu)},
-              {"frameworks", to_json(score.by_framework)},
-              {"baselines",
-               {{"bytes_16", to_json(score.baselines.sixteen)},
-                {"megatron", to_json(score.baselines.megatron)},
-                {"constant_efficiency", to_json(score.baselines.constant)}}},
-              {"held_out_coverage",
-               {{"memory", score.held_out_memory_coverage}, {"time", score.held_out_time_coverage}}},
-              {"fits_said_of_out_of_memory", score.called_fitting_but_ran_out}};
+    Json json{
+        {"format", 1},
+        {"summary", to_json(score.summary)},
+        {"groups", to_json(score.by_group)},
+        {"regimes", to_json(score.by_regime)},
+        {"gpus", to_json(score.by_gpu)},
+        {"frameworks", to_json(score.by_framework)},
+        {"baselines",
+         {{"bytes_16", to_json(score.baselines.sixteen)},
+          {"megatron", to_json(score.baselines.megatron)},
+          {"constant_efficiency", to_json(score.baselines.constant)}}},
+        {"held_out_coverage",
+         {{"memory", score.held_out_memory_coverage}, {"time", score.held_out_time_coverage}}},
+        {"fits_said_of_out_of_memory", score.called_fitting_but_ran_out}};
     json["rows"] = Json::array();
     for (const auto& row : score.rows.scored) json["rows"].push_back(row_json(row));
     json["unscored"] = Json::array();

@@ -37,8 +37,9 @@ constexpr std::array kWeaknesses{
     Weakness{"Expert models, time",
              "routing of real tokens is uneven, and dispatchers (DeepEP, HybridEP, all-to-all) "
              "differ; all are modelled as one balanced all-to-all."},
-    Weakness{"V100 clusters, time",
-             "the network was shared: the sources themselves report up to 40 % between equal runs."},
+    Weakness{
+        "V100 clusters, time",
+        "the network was shared: the sources themselves report up to 40 % between equal runs."},
     Weakness{"Offload, time",
              "host bandwidth is one assumed number; how far copies hide behind computation differs "
              "by framework."},
@@ -67,9 +68,10 @@ std::string row_of(std::string_view label, const ErrorSummary& e) {
 }
 
 std::string head(std::string_view title) {
-    return fmt::format("\n| {} | rows | mean | median | p90 | max | bias | inside band |\n"
-                       "|---|--:|--:|--:|--:|--:|--:|--:|\n",
-                       title);
+    return fmt::format(
+        "\n| {} | rows | mean | median | p90 | max | bias | inside band |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|\n",
+        title);
 }
 
 std::string part(std::string_view title, const std::map<std::string, ScoreSummary>& parts,
@@ -131,7 +133,8 @@ std::string target_section(const Score& score) {
 
 std::string band_section(const Score& score) {
     return fmt::format(
-        "\n## Bands\n\nBands are calibrated on one half of the models, so that nine in ten of their "
+        "\n## Bands\n\nBands are calibrated on one half of the models, so that nine in ten of "
+        "their "
         "rows lie inside. On the other half {:.0f} % of the memory figures and {:.0f} % of the "
         "times lie inside. Rows known to have run out of memory of which \"fits\" was said: {}.\n",
         100.0 * score.held_out_memory_coverage, 100.0 * score.held_out_time_coverage,
@@ -147,7 +150,8 @@ std::string weakness_section() {
 std::string unscored_section(const Score& score) {
     std::map<std::string, std::int64_t> reasons;
     for (const auto& row : score.rows.unscored) ++reasons[row.row->group + " | " + row.reason];
-    std::string text = "\n## Rows that are not scored\n\n| source | reason | rows |\n|---|---|--:|\n";
+    std::string text =
+        "\n## Rows that are not scored\n\n| source | reason | rows |\n|---|---|--:|\n";
     for (const auto& [reason, count] : reasons) text += fmt::format("| {} | {} |\n", reason, count);
     return text;
 }
@@ -160,7 +164,8 @@ std::string score_page(const Score& score) {
         "not edit. {} published measurements are predicted from what their sources say ran; {} are "
         "not, for the reasons at the end. Errors are in percent of the measured value: predicted / "
         "measured - 1. What is fitted is in `profiles/engines/timing.json`, with the rows it was "
-        "fitted on: eight numbers a kind of GPU, seven a framework, none a model, a source or a row. "
+        "fitted on: eight numbers a kind of GPU, seven a framework, none a model, a source or a "
+        "row. "
         "Memory has no fitted numbers; workspaces and buffers are constants of the engines.\n",
         score.rows.scored.size(), score.rows.unscored.size());
     text += summary_section(score);

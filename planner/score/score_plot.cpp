@@ -74,14 +74,16 @@ std::string grid(const Axis10& axis) {
     std::string text;
     for (int decade = axis.first(); decade <= axis.last(); ++decade) {
         const double value = std::pow(10.0, decade);
-        text += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\" "
-                            "stroke=\"#ddd\"/>\n<line x1=\"{1:.1f}\" y1=\"{3:.1f}\" x2=\"{2:.1f}\" "
-                            "y2=\"{3:.1f}\" stroke=\"#ddd\"/>\n",
-                            axis.x(value), kMargin, kMargin + kSize, axis.y(value));
-        text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:g}</text>\n"
-                            "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{:g}</text>\n",
-                            axis.x(value), kMargin + kSize + 18.0, value, kMargin - 8.0,
-                            axis.y(value) + 4.0, value);
+        text += fmt::format(
+            "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\" "
+            "stroke=\"#ddd\"/>\n<line x1=\"{1:.1f}\" y1=\"{3:.1f}\" x2=\"{2:.1f}\" "
+            "y2=\"{3:.1f}\" stroke=\"#ddd\"/>\n",
+            axis.x(value), kMargin, kMargin + kSize, axis.y(value));
+        text += fmt::format(
+            "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:g}</text>\n"
+            "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{:g}</text>\n",
+            axis.x(value), kMargin + kSize + 18.0, value, kMargin - 8.0, axis.y(value) + 4.0,
+            value);
     }
     return text;
 }
@@ -94,7 +96,8 @@ std::string score_plot(const Score& score, Plotted what) {
     std::set<std::string> names;
     for (const auto& p : points) names.insert(p.framework);
     const auto colour = [&](const std::string& framework) {
-        const auto at = static_cast<std::size_t>(std::distance(names.begin(), names.find(framework)));
+        const auto at =
+            static_cast<std::size_t>(std::distance(names.begin(), names.find(framework)));
         return kColours[at % kColours.size()];
     };
     const std::string unit = what == Plotted::memory ? "GiB" : "seconds a step";
@@ -108,23 +111,25 @@ std::string score_plot(const Score& score, Plotted what) {
         text += line(axis, factor, "stroke=\"#999\" stroke-dasharray=\"4 3\"");
     }
     for (const auto& p : points) {
-        text += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\" "
-                            "fill-opacity=\"0.6\"/>\n",
-                            axis.x(p.measured), axis.y(p.predicted), colour(p.framework));
+        text += fmt::format(
+            "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\" "
+            "fill-opacity=\"0.6\"/>\n",
+            axis.x(p.measured), axis.y(p.predicted), colour(p.framework));
     }
     double y = kMargin + 10.0;
     for (const auto& name : names) {
-        text += fmt::format("<circle cx=\"{0:.1f}\" cy=\"{1:.1f}\" r=\"4\" fill=\"{2}\"/>\n<text "
-                            "x=\"{3:.1f}\" y=\"{4:.1f}\">{5}</text>\n",
-                            kMargin + kSize + 20.0, y, colour(name), kMargin + kSize + 30.0, y + 4.0,
-                            name);
+        text += fmt::format(
+            "<circle cx=\"{0:.1f}\" cy=\"{1:.1f}\" r=\"4\" fill=\"{2}\"/>\n<text "
+            "x=\"{3:.1f}\" y=\"{4:.1f}\">{5}</text>\n",
+            kMargin + kSize + 20.0, y, colour(name), kMargin + kSize + 30.0, y + 4.0, name);
         y += 18.0;
     }
     const double middle = kMargin + kSize / 2.0;
-    text += fmt::format("<text x=\"{0:.1f}\" y=\"{1:.1f}\" text-anchor=\"middle\">measured {2}"
-                        "</text>\n<text transform=\"translate(16 {0:.1f}) rotate(-90)\" "
-                        "text-anchor=\"middle\">predicted {2}</text>\n</svg>\n",
-                        middle, kMargin + kSize + 44.0, unit);
+    text += fmt::format(
+        "<text x=\"{0:.1f}\" y=\"{1:.1f}\" text-anchor=\"middle\">measured {2}"
+        "</text>\n<text transform=\"translate(16 {0:.1f}) rotate(-90)\" "
+        "text-anchor=\"middle\">predicted {2}</text>\n</svg>\n",
+        middle, kMargin + kSize + 44.0, unit);
     return text;
 }
 

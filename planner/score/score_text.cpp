@@ -17,8 +17,8 @@ std::string line(std::string_view label, const ErrorSummary& e) {
 }
 
 std::string head(std::string_view title) {
-    return fmt::format("\n{:<26} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6}\n", title, "rows", "mean",
-                       "median", "p90", "max", "bias", "inside");
+    return fmt::format("\n{:<26} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6}\n", title, "rows",
+                       "mean", "median", "p90", "max", "bias", "inside");
 }
 
 enum class Kind : std::uint8_t { memory, time };
@@ -36,8 +36,9 @@ std::string part_text(std::string_view title, const std::map<std::string, ScoreS
 
 std::string score_text(const Score& score) {
     const auto& s = score.summary;
-    std::string text = fmt::format("{} rows scored, {} not; errors in percent of the measured value\n",
-                                   score.rows.scored.size(), score.rows.unscored.size());
+    std::string text =
+        fmt::format("{} rows scored, {} not; errors in percent of the measured value\n",
+                    score.rows.scored.size(), score.rows.unscored.size());
     text += head("All rows");
     text += line("memory", s.memory) + line("reserved memory", s.reserved);
     text += line("step time", s.time) + line("step time, model left out", s.time_left_out);

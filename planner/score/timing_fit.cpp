@@ -14,9 +14,9 @@ namespace {
 /// Below this relative error rows pull in proportion to their error's square, above to the error.
 constexpr double kSoft = 0.03;
 /// Cost of a parameter at the end of its range, in rows' errors.
-constexpr double kPull = 0.35;
+constexpr double kPull = 0.1;
 /// Rows of a group count n^(-kCrowd) each.
-constexpr double kCrowd = 0.35;
+constexpr double kCrowd = 0.1;
 constexpr int kRounds = 60;
 constexpr double kFirstStep = 0.15;
 constexpr double kShrink = 0.93;
@@ -144,8 +144,8 @@ TimingProfile fit_timing(const ScoredRows& rows,
     std::map<const void*, std::vector<std::size_t>> felt;
     std::map<const void*, std::set<std::string>> groups;
     for (std::size_t i = 0; i < fits.size(); ++i) {
-        for (const void* set : {static_cast<const void*>(fits[i].gpu),
-                                static_cast<const void*>(fits[i].framework)}) {
+        for (const void* set :
+             {static_cast<const void*>(fits[i].gpu), static_cast<const void*>(fits[i].framework)}) {
             felt[set].push_back(i);
             groups[set].insert(fits[i].row->row->group);
         }
@@ -188,13 +188,15 @@ void calibrate_bands(const ScoredRows& rows, const std::function<bool(const Scor
         if (!uses(row)) continue;
         if (row.gib) {
             const double ratio = row.gib->measured / row.gib->predicted;
-            for (const auto& key : {memory_band(row), memory_band_of_all(row), std::string("memory")}) {
+            for (const auto& key :
+                 {memory_band(row), memory_band_of_all(row), std::string("memory")}) {
                 ratios[key].push_back(ratio);
             }
         }
         if (row.seconds) {
             const double ratio = row.seconds->measured / row.seconds->predicted;
-            for (const auto& key : {time_band(row), std::string("time")}) ratios[key].push_back(ratio);
+            for (const auto& key : {time_band(row), std::string("time")})
+                ratios[key].push_back(ratio);
         }
     }
     for (const auto& [key, values] : ratios) set_band(profile, key, values);

@@ -14,8 +14,7 @@ std::string gpu_kind(const ScoredRow& row);
 /// Fits the profile's numbers to the step times of the rows that `uses` accepts: coordinate descent
 /// on the absolute logarithmic error, pulled towards the priors so that what the rows do not tell
 /// stays there. Groups of many rows weigh less a row. Deterministic.
-TimingProfile fit_timing(const ScoredRows& rows,
-                         const std::function<bool(const ScoredRow&)>& uses);
+TimingProfile fit_timing(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses);
 
 /// Seconds of a row's step by a profile's numbers.
 double predicted_seconds(const ScoredRow& row, const TimingProfile& profile);

@@ -30,8 +30,8 @@ void churn(CachingAllocator& allocator, unsigned seed, Check check) {
             held.erase(held.begin() + static_cast<std::ptrdiff_t>(at));
         } else {
             const std::int64_t scale = std::int64_t{1} << (random() % 28);
-            held.push_back(allocator.allocate(
-                Bytes{scale + static_cast<std::int64_t>(random() % 4096)}));
+            held.push_back(
+                allocator.allocate(Bytes{scale + static_cast<std::int64_t>(random() % 4096)}));
         }
         check(allocator);
     }

@@ -18,8 +18,7 @@ PlanRequest llama(std::int64_t layers, std::int64_t tensor, std::int64_t data) {
                      .hidden = 8192,
                      .vocab = 128256,
                      .max_positions = 8192};
-    request.model.attention = {
-        .heads = 64, .kv_heads = 8, .head_dim = 128, .fused_qkv = true};
+    request.model.attention = {.heads = 64, .kv_heads = 8, .head_dim = 128, .fused_qkv = true};
     request.model.ffn = {.width = 28672, .gated = true, .fused_gate_up = true};
     request.train.loss = LossKind::fused;
     request.layout = {.data = data, .tensor = tensor, .sequence_parallel = tensor > 1, .zero = 1};
@@ -45,8 +44,9 @@ TEST_CASE("MegatronKeepsWhatTheClosedFormulaSays") {
             return step_program(lowering, engine, {}).kept().real();
         };
         const double layer = (kept(6) - kept(2)) / 4.0;
-        const double closed = 4096.0 / static_cast<double>(tensor) *
-                              (2.0 * (4.0 * 8192 + 2.0 * 8192 + 2.0 * 1024 + 2.0 * 64) + 6.0 * 28672);
+        const double closed =
+            4096.0 / static_cast<double>(tensor) *
+            (2.0 * (4.0 * 8192 + 2.0 * 8192 + 2.0 * 1024 + 2.0 * 64) + 6.0 * 28672);
         INFO("tensor " << tensor);
         CHECK(layer / closed == Approx(1.0).margin(0.003));
     }
@@ -98,8 +98,8 @@ TEST_CASE("RecomputedLayersTakeLess") {
     EngineSettings alternate;
     alternate.alternate_products = true;
     request.recompute.mode = RecomputeMode::none;
-    const double half = in_gib(
-        engine_memory(request, engine_named("megatron"), alternate, Replay::none).allocated);
+    const double half =
+        in_gib(engine_memory(request, engine_named("megatron"), alternate, Replay::none).allocated);
     CHECK(half < whole);
     CHECK(half > recomputed);
 }

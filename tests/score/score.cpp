@@ -17,7 +17,8 @@ Library shipped_library() {
 }
 
 std::vector<MeasuredRow> shipped_rows() {
-    const Json all = read_json_file(std::filesystem::path(HEADROOM_PROFILES) / "measured/measured.json");
+    const Json all =
+        read_json_file(std::filesystem::path(HEADROOM_PROFILES) / "measured/measured.json");
     Json exact = Json::array();
     for (const auto& row : all) {
         if (row.at("quality") == "exact") exact.push_back(row);
@@ -133,14 +134,16 @@ TEST_CASE("TheFittedProfileIsWhatTheRowsGive") {
 }
 
 TEST_CASE("TheCommittedPageIsWhatTheProgramSays") {
-    CHECK(score_page(shipped_score().second) == read_text_file(HEADROOM_SOURCE "/docs/accuracy.md"));
+    CHECK(score_page(shipped_score().second) ==
+          read_text_file(HEADROOM_SOURCE "/docs/accuracy.md"));
 }
 
 TEST_CASE("APlotShowsEveryRow") {
     const Score& s = shipped_score().second;
     const std::string plot = score_plot(s, Plotted::time);
     std::size_t circles = 0;
-    for (auto at = plot.find("r=\"3\""); at != std::string::npos; at = plot.find("r=\"3\"", at + 1)) {
+    for (auto at = plot.find("r=\"3\""); at != std::string::npos;
+         at = plot.find("r=\"3\"", at + 1)) {
         ++circles;
     }
     CHECK(circles == static_cast<std::size_t>(s.summary.time.rows));
