@@ -195,6 +195,11 @@ Score score(ScoredRows worked, const TimingProfile& profile) {
     Score out{.rows = std::move(worked)};
     for (auto& row : out.rows.scored) apply(row, profile);
     leave_models_out(out.rows);
+    for (auto& row : out.rows.scored) {
+        if (row.seconds_left_out) {
+            apply_band(*row.seconds_left_out, profile.band({time_band(row), "time"}));
+        }
+    }
     Rows all;
     for (const auto& row : out.rows.scored) {
         all.push_back(&row);

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "planner/score/score_page.h"
+#include "planner/score/weak_scaling.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
@@ -159,4 +160,10 @@ TEST_CASE("SlowerKernelsNeverMakeAFasterStep") {
         INFO(row.row->id);
         CHECK(step_seconds(*row.step, slow, prior_framework_timing()) >= before);
     }
+}
+
+TEST_CASE("GrowthWithTheNumberOfGpusIsReproduced") {
+    const WeakScaling growth = weak_scaling(shipped_score().second.rows, "dgxc-benchmarking");
+    CHECK(growth.series >= 4);
+    CHECK(growth.max <= 0.05);
 }
