@@ -3,7 +3,7 @@ _headroom() {
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "model hardware plan predict explain run compare calibrate schema claims doctor --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "model hardware plan predict explain run compare calibrate schema claims score doctor --help --version" -- "$current")
         return
     fi
     case $before in
@@ -61,6 +61,14 @@ _headroom() {
             ;;
         --pin)
             mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer=" -- "$current")
+            return
+            ;;
+        --group)
+            :
+            return
+            ;;
+        --plots)
+            :
             return
             ;;
     esac
@@ -133,6 +141,13 @@ _headroom() {
                 mapfile -t COMPREPLY < <(compgen -W "-h --help --markdown --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
                 :
+            fi
+            ;;
+        score)
+            if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --group --all --fit --markdown --plots --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
             fi
             ;;
         doctor)

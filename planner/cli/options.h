@@ -37,10 +37,18 @@ struct PlanOptions {
     bool cheapest_gpu = false;
 };
 
+struct ScoreOptions {
+    std::string group{};
+    bool all = false;  ///< rows of which inputs are missing too
+    bool fit = false;
+    std::string plots{};
+};
+
 /// Everything the command line said; a verb reads its own part.
 struct Options {
     CommonOptions common{};
     PlanOptions plan{};
+    ScoreOptions score{};
     std::string model{};
     std::string request{};
     std::string other{};  ///< the second document of `compare`

@@ -24,6 +24,8 @@ constexpr std::array kVerbs{
     Verb{"schema", "Print the JSON schema of a document", declare_schema, answer_schema},
     Verb{"claims", "Published claims beside what this version computes", declare_claims,
          answer_claims},
+    Verb{"score", "Published measurements beside what this version predicts", declare_score,
+         answer_score},
     Verb{"doctor", "What this installation has and lacks", declare_doctor, answer_doctor},
     Verb{"completion", "Print a completion script for a shell", declare_completion,
          answer_completion, Visibility::hidden},

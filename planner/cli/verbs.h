@@ -59,6 +59,7 @@ void declare_calibrate(CLI::App& app, Options& options);
 void declare_compare(CLI::App& app, Options& options);
 void declare_schema(CLI::App& app, Options& options);
 void declare_claims(CLI::App& app, Options& options);
+void declare_score(CLI::App& app, Options& options);
 void declare_doctor(CLI::App& app, Options& options);
 void declare_completion(CLI::App& app, Options& options);
 
@@ -72,6 +73,7 @@ Answer answer_calibrate(const Options& options, const Style& style);
 Answer answer_compare(const Options& options, const Style& style);
 Answer answer_schema(const Options& options, const Style& style);
 Answer answer_claims(const Options& options, const Style& style);
+Answer answer_score(const Options& options, const Style& style);
 Answer answer_doctor(const Options& options, const Style& style);
 Answer answer_completion(const Options& options, const Style& style);
 

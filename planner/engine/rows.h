@@ -1,0 +1,15 @@
+#pragma once
+
+#include "planner/engine/engine.h"
+
+namespace headroom {
+
+/// The rows of each framework, one file each, in planner/engine/rows.
+std::span<const Engine> megatron_rows();
+std::span<const Engine> fsdp_rows();
+std::span<const Engine> hf_rows();
+std::span<const Engine> deepspeed_rows();
+std::span<const Engine> recipe_rows();
+std::span<const Engine> native_rows();
+
+}  // namespace headroom

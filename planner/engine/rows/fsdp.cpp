@@ -1,0 +1,77 @@
+#include <array>
+
+#include "planner/engine/rows.h"
+
+namespace headroom {
+namespace {
+
+/// The shard that stays is the fp32 master; its gradient is an fp32 shard.
+constexpr StateBytes kShardedMaster{.weight = 2.0,
+                                    .gradient = 4.0,
+                                    .master = 4.0,
+                                    .moments = 8.0,
+                                    .weight_sharded_as_master = true};
+
+constexpr std::array kRows{
+    Engine{.id = "fsdp",
+           .version = "torchtitan",
+           .framework = "torchtitan",
+           .describes = "PyTorch FSDP2 with torch.compile, as torchtitan sets it up",
+           .decomposition = {.norm = NormStyle::fused,
+                             .gate = GateStyle::fused,
+                             .loss = LossStyle::compiled},
+           .states = kShardedMaster,
+           .buffers = {.workspaces = mebibytes(32), .gathered_units = 2},
+           .weight_gradient = WeightGradient::unsharded,
+           .launch = Launch::compiled},
+    Engine{.id = "fsdp",
+           .version = "torchtitan-2024",
+           .framework = "torchtitan",
+           .describes = "torchtitan of 2024: compiled layers, the loss in eager mode",
+           .decomposition = {.norm = NormStyle::fused,
+                             .gate = GateStyle::fused,
+                             .loss = LossStyle::eager},
+           .states = kShardedMaster,
+           .buffers = {.workspaces = mebibytes(32), .gathered_units = 2},
+           .weight_gradient = WeightGradient::unsharded,
+           .launch = Launch::compiled},
+    Engine{.id = "fsdp",
+           .version = "torchtitan-eager",
+           .framework = "torchtitan",
+           .describes = "torchtitan without torch.compile",
+           .decomposition = {.norm = NormStyle::composite,
+                             .gate = GateStyle::two_ops,
+                             .loss = LossStyle::eager},
+           .states = kShardedMaster,
+           .buffers = {.workspaces = mebibytes(32), .gathered_units = 2},
+           .weight_gradient = WeightGradient::unsharded,
+           .launch = Launch::eager},
+    Engine{.id = "fsdp",
+           .version = "llm-foundry",
+           .framework = "llm-foundry",
+           .describes = "PyTorch FSDP1 through Composer, as llm-foundry sets it up",
+           .decomposition = {.norm = NormStyle::fused,
+                             .gate = GateStyle::two_ops,
+                             .loss = LossStyle::eager},
+           .states = kShardedMaster,
+           .buffers = {.workspaces = mebibytes(16), .gathered_units = 3},
+           .weight_gradient = WeightGradient::unsharded,
+           .launch = Launch::eager},
+    Engine{.id = "fsdp",
+           .version = "fsdp1",
+           .framework = "fsdp1",
+           .describes = "PyTorch FSDP1 with compiled blocks",
+           .decomposition = {.norm = NormStyle::upcast,
+                             .gate = GateStyle::two_ops,
+                             .loss = LossStyle::eager},
+           .states = kShardedMaster,
+           .buffers = {.workspaces = mebibytes(16), .gathered_units = 3},
+           .weight_gradient = WeightGradient::unsharded,
+           .launch = Launch::compiled},
+};
+
+}  // namespace
+
+std::span<const Engine> fsdp_rows() { return kRows; }
+
+}  // namespace headroom

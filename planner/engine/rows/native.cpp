@@ -1,0 +1,33 @@
+#include <array>
+
+#include "planner/engine/rows.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::array kRows{
+    Engine{.id = "llmq",
+           .version = "2025",
+           .framework = "llmq",
+           .describes = "llmq: C++ and CUDA, every buffer allocated once",
+           .decomposition = {.loss = LossStyle::chunked},
+           .states = {.weight = 2.0, .gradient = 2.0, .master = 2.0, .moments = 4.0},
+           .buffers = {.workspaces = mebibytes(32)},
+           .weight_gradient = WeightGradient::main,
+           .launch = Launch::graphs},
+    Engine{.id = "llm.c",
+           .version = "2024",
+           .framework = "llm.c",
+           .describes = "llm.c: C and CUDA, every buffer allocated once",
+           .decomposition = {.loss = LossStyle::fused},
+           .states = {.weight = 2.0, .gradient = 2.0, .master = 4.0, .moments = 8.0},
+           .buffers = {.workspaces = mebibytes(32)},
+           .weight_gradient = WeightGradient::main,
+           .launch = Launch::native},
+};
+
+}  // namespace
+
+std::span<const Engine> native_rows() { return kRows; }
+
+}  // namespace headroom

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "planner/engine/work_terms.h"
+
+namespace headroom {
+
+/// Fitted numbers of one kind of GPU: efficiencies of its rated speeds, and latencies.
+enum class GpuNumber : std::uint8_t {
+    gemm,       ///< of the dense 16-bit peak, on full waves
+    narrow,     ///< of the narrow peak
+    attention,  ///< of the dense 16-bit peak, fused attention
+    batched,    ///< of the dense 16-bit peak, unfused attention's products
+    memory,     ///< of the memory bandwidth
+    link,       ///< of the rate inside a node, on top of the profile's own fraction
+    network,    ///< of the rate between nodes
+    launch_us,  ///< host time a kernel
+};
+inline constexpr std::size_t kGpuNumbers = 8;
+using GpuTiming = std::array<double, kGpuNumbers>;
+std::string_view name(GpuNumber number);
+
+/// Fitted numbers of one framework: how far its operators are from the graph's.
+enum class FrameworkNumber : std::uint8_t {
+    passes,    ///< memory passes over those of the graph's kernels
+    kernels,   ///< kernels launched over those of the graph
+    exposed,   ///< part of data-parallel traffic that computation cannot hide
+    overlap,   ///< part of tensor and context traffic that is hidden
+    expert,    ///< of the expert traffic counted, what shows: dispatchers send less and hide it
+    step_ms,   ///< a step's own cost: data loading, logging, synchronisation
+    slowdown,  ///< of computation, over kernels measured alone
+};
+inline constexpr std::size_t kFrameworkNumbers = 7;
+using FrameworkTiming = std::array<double, kFrameworkNumbers>;
+std::string_view name(FrameworkNumber number);
+
+/// The work of a step, as far as it does not depend on fitted numbers.
+struct TimedStep {
+    StageTerms slowest{};  ///< stage with most work
+    double micro_batches = 1.0;
+    double fill = 0.0;          ///< micro-batches' time that filling and draining costs
+    bool gathers_each = false;  ///< ZeRO-3: weights are gathered twice a micro-batch
+    bool overlaps = true;       ///< tensor and context traffic may hide
+    double pcie = 0.0;          ///< bytes a second
+    double host = 0.0;          ///< bytes a second
+};
+TimedStep timed_step(const PlanRequest& request, const Engine& engine,
+                     const EngineSettings& settings);
+
+/// Seconds of one optimizer step.
+double step_seconds(const TimedStep& step, const GpuTiming& gpu, const FrameworkTiming& framework);
+
+}  // namespace headroom

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+
+#include "planner/cost/topology.h"
+#include "planner/engine/engine_step.h"
+
+namespace headroom {
+
+/// Work of one micro-batch on one rank, in seconds at the device's rated speed: what a timing
+/// profile's efficiencies divide.
+struct MicroTerms {
+    double gemm = 0.0;          ///< 16-bit products, shapes and waves accounted for
+    double gemm_narrow = 0.0;   ///< products in the narrow format
+    double narrow_bytes = 0.0;  ///< passes that quantize their operands, by memory bandwidth
+    double attention = 0.0;     ///< fused attention
+    double batched = 0.0;       ///< products of unfused attention
+    double memory = 0.0;        ///< other kernels, by memory bandwidth
+    double kernels = 0.0;       ///< count
+    std::array<double, kWires> tensor{};  ///< collectives on the critical path, by slowest wire
+    std::array<double, kWires> context{};
+    std::array<double, kWires> expert{};
+    double send = 0.0;   ///< to the neighbouring stage
+    double calls = 0.0;  ///< collectives, count
+};
+
+/// What a step adds once, whatever its micro-batches.
+struct StepTerms {
+    std::array<double, kWires> reduce{};  ///< gradients over the data ranks
+    std::array<double, kWires> gather{};  ///< weights over the data ranks
+    double optimizer = 0.0;               ///< passes over states, by memory bandwidth
+    double offload_bytes = 0.0;           ///< over PCIe
+    double host_bytes = 0.0;              ///< that the host's optimizer moves
+};
+
+struct StageTerms {
+    MicroTerms micro{};
+    StepTerms step{};
+};
+
+StageTerms stage_terms(const Lowering& lowering, const Engine& engine,
+                       const EngineSettings& settings);
+
+}  // namespace headroom

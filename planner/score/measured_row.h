@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/base/json.h"
+
+namespace headroom {
+
+/// What a published memory figure counts.
+enum class MemoryStat : std::uint8_t { allocated, reserved, process };
+std::string_view name(MemoryStat stat);
+
+/// One published measurement: what ran, on what, and what was seen.
+struct MeasuredRow {
+    std::string id{};
+    std::string source{};
+    std::string group{};
+    std::string regime{};
+    std::string quality{};
+    std::string framework{};
+    std::string model_name{};
+    std::string gpu_key{};
+    Json model{};
+    Json hardware{};
+    Json setup{};
+    std::optional<double> peak_gib{};      ///< as `stat` says
+    std::optional<double> reserved_gib{};  ///< beside an allocated peak
+    MemoryStat stat = MemoryStat::allocated;
+    std::optional<double> step_seconds{};
+    std::optional<double> tokens_per_second{};  ///< of one GPU
+    bool last_rank = false;  ///< memory is the last rank's, not the fullest one's
+    bool out_of_memory = false;
+    bool starter = false;
+};
+
+/// Reads a document of measurements: an array of rows. Throws InputError.
+std::vector<MeasuredRow> measured_rows(const JsonCursor& json);
+
+/// Tolerant readers of a row's parts: a number, or text that is one; the text of any value.
+std::optional<double> number_of(const Json& object, std::string_view key);
+std::int64_t count_of(const Json& object, std::string_view key, std::int64_t fallback);
+std::string text_of(const Json& object, std::string_view key);
+bool flag_of(const Json& object, std::string_view key);
+/// Whether `text` has `part`, letter case ignored.
+bool has_text(std::string_view text, std::string_view part);
+
+}  // namespace headroom

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "planner/score/row_request.h"
+
+namespace headroom {
+
+/// The engine that a row's framework and method mean; nullptr when none does.
+const Engine* row_engine(const MeasuredRow& row);
+/// Reads precision, optimizer, loss and recomputation from a row's words.
+void read_training(const MeasuredRow& row, ExpressedRow& out);
+void read_layout(const MeasuredRow& row, ExpressedRow& out);
+void read_recompute(const MeasuredRow& row, ExpressedRow& out);
+void read_adapter(const MeasuredRow& row, ExpressedRow& out);
+void read_offload(const MeasuredRow& row, ExpressedRow& out);
+
+}  // namespace headroom

@@ -1,0 +1,206 @@
+#include "planner/score/score_page.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "planner/score/baselines.h"
+#include "planner/score/weak_scaling.h"
+
+namespace headroom {
+namespace {
+
+/// Where predictions are weak, and the cause as far as it was found.
+struct Weakness {
+    std::string_view where;
+    std::string_view cause;
+};
+constexpr std::array kWeaknesses{
+    Weakness{"Megatron-DeepSpeed of 2022, memory",
+             "nvidia-smi in whole GB, with context and communicators of drivers that nobody can "
+             "measure again. The reduction buckets and flattened gradient copies of the ZeRO-1 of "
+             "that time are modelled; what remains grows with the parameters of a stage and is not "
+             "understood."},
+    Weakness{"InternEvo, memory",
+             "neither the unit nor the statistic is stated. The optimizer's flattened copies are "
+             "modelled as 24 bytes a parameter in all; the rows of FSDP ask for about 30, which is "
+             "not understood."},
+    Weakness{"nanotron, memory",
+             "recomputation and sequence are defaults of its scripts rather than stated; rows are "
+             "the best of a sweep. Reserved memory lies above the replay of the allocator."},
+    Weakness{"Reserved memory",
+             "the replay knows the order of a step's tensors, not the fragments that model "
+             "construction and the first steps leave behind: it is 1 to 5 % low on static runs."},
+    Weakness{"4-bit weights in litgpt, memory",
+             "peaks lie 1 to 2 GiB above weights and activations; where those bytes are was not "
+             "found."},
+    Weakness{"Expert models, time",
+             "routing of real tokens is uneven, and dispatchers (DeepEP, HybridEP, all-to-all) "
+             "differ; all are modelled as one balanced all-to-all."},
+    Weakness{
+        "V100 clusters, time",
+        "the network was shared: the sources themselves report up to 40 % between equal runs."},
+    Weakness{"Offload, time",
+             "host bandwidth is one assumed number; how far copies hide behind computation differs "
+             "by framework."},
+    Weakness{"Fine-tuning on sequences of varying length, time",
+             "rows give a maximum length; most samples are shorter."},
+    Weakness{"Interleaved pipelines, memory",
+             "whether a figure is of the first or the last stage is rarely stated. Megatron's loop "
+             "prints the last rank's, so that is what Megatron-Bridge rows are taken for."},
+    Weakness{
+        "Partial recomputation",
+        "recomputing some layers of a stage is taken for all of them, recomputing every second "
+        "layer for none; expert-only and projection-only modes for the nearest operators."},
+    Weakness{"ZeRO-3 on hundreds of nodes, time",
+             "predicted two to three times too fast: gathers in many small pieces over many nodes "
+             "are limited by what the model's ring does not have."},
+    Weakness{"InternEvo on 1,024 GPUs, time",
+             "with optimizer states over all ranks the step grows by half, predicted by a tenth: "
+             "what its gathers cost at that size is not understood."},
+    Weakness{"Not checked", "the GPU-hours of whole runs have no figure here yet."},
+};
+
+/// What the project set out to reach.
+struct Target {
+    std::string_view text;
+    double reached;
+    double limit;
+    bool absolute = false;
+};
+
+std::string percent(double ratio) { return fmt::format("{:.1f}", 100.0 * ratio); }
+
+std::string row_of(std::string_view label, const ErrorSummary& e) {
+    if (e.rows == 0) return {};
+    return fmt::format("| {} | {} | {} | {} | {} | {} | {:+.1f} | {:.0f} |\n", label, e.rows,
+                       percent(e.mean), percent(e.median), percent(e.p90), percent(e.max),
+                       100.0 * e.bias, 100.0 * e.coverage);
+}
+
+std::string head(std::string_view title) {
+    return fmt::format(
+        "\n| {} | rows | mean | median | p90 | max | bias | inside band |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|\n",
+        title);
+}
+
+std::string part(std::string_view title, const std::map<std::string, ScoreSummary>& parts,
+                 ErrorSummary ScoreSummary::*which) {
+    std::string rows;
+    for (const auto& [key, summary] : parts) rows += row_of(key, summary.*which);
+    return rows.empty() ? std::string() : head(title) + rows;
+}
+
+std::string summary_section(const Score& score) {
+    const auto& s = score.summary;
+    std::string text = head("all rows");
+    text += row_of("memory", s.memory);
+    text += row_of("reserved memory beside allocated", s.reserved);
+    text += row_of("step time", s.time);
+    text += row_of("step time, the row's model left out of the fit", s.time_left_out);
+    text += row_of("*memory by 16 bytes a parameter and 34 sbh*", score.baselines.sixteen);
+    text += row_of("*memory by Megatron's formula*", score.baselines.megatron);
+    text += row_of(fmt::format("*time by {:.0f} % of every peak*", 100.0 * kConstantEfficiency),
+                   score.baselines.constant);
+    return text;
+}
+
+ErrorSummary part_of(const std::map<std::string, ScoreSummary>& parts, const std::string& key,
+                     ErrorSummary ScoreSummary::*which) {
+    const auto found = parts.find(key);
+    return found != parts.end() ? found->second.*which : ErrorSummary{};
+}
+
+std::string target_section(const Score& score) {
+    const auto& s = score.summary;
+    const ErrorSummary b200 = part_of(score.by_group, "simumax", &ScoreSummary::memory);
+    const ErrorSummary tuned =
+        part_of(score.by_regime, "single-gpu-finetune", &ScoreSummary::memory);
+    const ErrorSummary vtrain = part_of(score.by_group, "vtrain", &ScoreSummary::time_left_out);
+    const ErrorSummary held = part_of(score.by_group, "simumax", &ScoreSummary::reserved);
+    const WeakScaling growth = weak_scaling(score.rows, "dgxc-benchmarking");
+    const std::array rows{
+        Target{"SimuMax B200, allocated, mean", b200.mean, 0.005},
+        Target{"SimuMax B200, allocated, max", b200.max, 0.015},
+        Target{"SimuMax B200, reserved, mean", held.mean, 0.02},
+        Target{"memory of all rows, median", s.memory.median, 0.04},
+        Target{"memory of all rows, p90", s.memory.p90, 0.10},
+        Target{"memory of all rows, bias", s.memory.bias, 0.02, true},
+        Target{"memory of fine-tuning on one GPU, median", tuned.median, 0.06},
+        Target{"time with models left out, median", s.time_left_out.median, 0.08},
+        Target{"time with models left out, p90", s.time_left_out.p90, 0.20},
+        Target{"weak scaling of the dgxc rows (64 to 2,048 GPUs), largest error", growth.max, 0.05},
+        Target{"vTrain time with models left out, mean", vtrain.mean, 0.08},
+    };
+    std::string text =
+        "\n## Targets\n\nPercent of the measured value.\n\n| figure | reached | target | |\n"
+        "|---|--:|--:|---|\n";
+    for (const auto& row : rows) {
+        const double size = row.absolute ? std::abs(row.reached) : row.reached;
+        text += fmt::format("| {} | {:.2f} | {:.1f} | {} |\n", row.text, 100.0 * row.reached,
+                            100.0 * row.limit, size <= row.limit ? "reached" : "missed");
+    }
+    return text;
+}
+
+std::string band_section(const Score& score) {
+    return fmt::format(
+        "\n## Bands\n\nBands are calibrated on one half of the models, so that nine in ten of "
+        "their "
+        "rows lie inside. On the other half {:.0f} % of the memory figures and {:.0f} % of the "
+        "times lie inside. Rows known to have run out of memory of which \"fits\" was said: {}.\n",
+        100.0 * score.held_out_memory_coverage, 100.0 * score.held_out_time_coverage,
+        score.called_fitting_but_ran_out);
+}
+
+std::string weakness_section() {
+    std::string text = "\n## Where it is weak, and why\n\n";
+    for (const auto& row : kWeaknesses) text += fmt::format("- **{}**: {}\n", row.where, row.cause);
+    return text;
+}
+
+std::string unscored_section(const Score& score) {
+    std::map<std::string, std::int64_t> reasons;
+    for (const auto& row : score.rows.unscored) ++reasons[row.row->group + " | " + row.reason];
+    std::string text =
+        "\n## Rows that are not scored\n\n| source | reason | rows |\n|---|---|--:|\n";
+    for (const auto& [reason, count] : reasons) text += fmt::format("| {} | {} |\n", reason, count);
+    return text;
+}
+
+}  // namespace
+
+std::string score_page(const Score& score) {
+    std::string text = fmt::format(
+        "# Accuracy\n\nWritten by `headroom score profiles/measured/measured.json --markdown`; do "
+        "not edit. {} published measurements are predicted from what their sources say ran; {} are "
+        "not, for the reasons at the end. Errors are in percent of the measured value: predicted / "
+        "measured - 1. What is fitted is in `profiles/engines/timing.json`, with the rows it was "
+        "fitted on: eight numbers a kind of GPU, seven a framework, none a model, a source or a "
+        "row. "
+        "Where a framework was measured with fewer than three models, a number of GPUs is left out "
+        "instead of a model. How strongly the fit is pulled to its priors was chosen on these "
+        "rows. "
+        "Memory is not fitted, but some constants of the engines (workspaces, copies of gradients "
+        "in DeepSpeed and InternEvo, which versions lay their loss out eagerly) were chosen after "
+        "looking at these rows: only rows kept apart can say how far they carry.\n",
+        score.rows.scored.size(), score.rows.unscored.size());
+    text += summary_section(score);
+    text += "\n![memory](accuracy-memory.svg)\n\n![time](accuracy-time.svg)\n";
+    text += target_section(score) + band_section(score) + weakness_section();
+    text += "\n## Memory\n";
+    text += part("source", score.by_group, &ScoreSummary::memory);
+    text += part("framework", score.by_framework, &ScoreSummary::memory);
+    text += part("regime", score.by_regime, &ScoreSummary::memory);
+    text += part("GPU", score.by_gpu, &ScoreSummary::memory);
+    text += "\n## Time, models left out of the fit in turn\n";
+    text += part("source", score.by_group, &ScoreSummary::time_left_out);
+    text += part("framework", score.by_framework, &ScoreSummary::time_left_out);
+    text += part("regime", score.by_regime, &ScoreSummary::time_left_out);
+    text += part("GPU", score.by_gpu, &ScoreSummary::time_left_out);
+    return text + unscored_section(score);
+}
+
+}  // namespace headroom
