@@ -21,8 +21,7 @@ if(HEADROOM_FUZZ)
   target_link_options(headroom_options INTERFACE -fsanitize=address,undefined)
 endif()
 
-# The headers that cost most to parse are parsed once. Fuzz builds go without, so that a source
-# which forgets an include of its own does not compile there.
+# The headers that cost most to parse are parsed once.
 add_library(headroom_base_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/empty.cpp)
 target_link_libraries(headroom_base_headers PRIVATE headroom_options nlohmann_json::nlohmann_json
                                                     fmt::fmt)

@@ -39,7 +39,7 @@ template <ActivationKind kind, class R>
     } else if constexpr (kind == ActivationKind::gelu) {
         constexpr R kRoot = static_cast<R>(std::numbers::sqrt2 / 2.0);
         constexpr R kDensity = static_cast<R>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-        const R share = R{0.5} * (R{1} + std::erf(x * kRoot));
+        const R share = R{0.5} * (R{1} + error_function(x * kRoot));
         return {x * share, share + x * kDensity * exponential(R{-0.5} * x * x)};
     } else {
         // x * (1 + tanh(u)) / 2 = x * sigmoid(2 u), u = sqrt(2 / pi) * (x + 0.044715 x^3)
