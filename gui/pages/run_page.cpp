@@ -3,6 +3,7 @@
 #include <QDir>
 #include <QFileDialog>
 #include <QHBoxLayout>
+#include <QHeaderView>
 #include <QScrollArea>
 #include <QSplitter>
 #include <QTableView>
@@ -37,6 +38,8 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
     m_bars = new PairedBars(area);
     area->setWidget(m_bars);
     auto* table = make_table(&m_findings, tr("Predicted and measured"), Sorting::on, split);
+    table->setWordWrap(true);  // reasons are sentences
+    table->verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     split->addWidget(m_live);
     split->addWidget(area);
     split->addWidget(table);
@@ -65,7 +68,7 @@ QLayout* RunPage::makeControls() {
     m_steps->setValue(10);
     m_steps->setAccessibleName(tr("Optimizer steps"));
     m_data = new QLineEdit(this);
-    m_data->setPlaceholderText(tr("file of tokens or text; none: synthetic tokens"));
+    m_data->setPlaceholderText(tr("text or token file, or none"));
     m_data->setAccessibleName(tr("Data"));
     m_start = new QPushButton(tr("&Start"), this);
     m_stop = new QPushButton(tr("S&top"), this);

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto document = parse_json(text, "fuzz");
         const JsonCursor cursor(document, "");
         const auto spec = model_from_hf_config(cursor, "fuzz");
-        config_notes(cursor);
+        config_notes(cursor, spec);
         validate(spec);
         const auto written = to_json(spec);
         if (!(model_spec_from_json(JsonCursor(written, "")) == spec)) std::abort();
