@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include "planner/base/json.h"
 #include "planner/score/score.h"
 
 using namespace headroom;

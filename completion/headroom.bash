@@ -63,6 +63,10 @@ _headroom() {
             mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer=" -- "$current")
             return
             ;;
+        --engine)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
         --group)
             :
             return
@@ -89,14 +93,14 @@ _headroom() {
             ;;
         plan)
             if [[ $current == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "-h --help --gpu --gpus --node --usd-per-gpu-hour --goal --sequence --global-batch --tokens --budget-usd --optimize --pin --ladder --longest-sequence --largest-micro-batch --fewest-gpus --cheapest-gpu --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --gpu --gpus --node --usd-per-gpu-hour --goal --sequence --global-batch --tokens --budget-usd --optimize --pin --engine --ladder --longest-sequence --largest-micro-batch --fewest-gpus --cheapest-gpu --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
                 mapfile -t COMPREPLY < <(compgen -W "$(headroom model -q 2>/dev/null)" -f -- "$current")
             fi
             ;;
         predict)
             if [[ $current == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --engine --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
             fi

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "gui/app/main_window.h"
+#include "planner/base/error.h"
 #include "planner/cli/profiles.h"
 
 namespace {

@@ -43,13 +43,12 @@ struct OpOf<void (*)(const T&, const Launch&)> {
     using type = T;
 };
 
-template <class T, std::size_t I = 0>
-constexpr std::size_t index_of() {
-    if constexpr (std::is_same_v<T, std::variant_alternative_t<I, Op>>) {
-        return I;
-    } else {
-        return index_of<T, I + 1>();
-    }
+template <class T, class... Ts>
+constexpr std::size_t index_of(const std::variant<Ts...>* /*op*/) {
+    constexpr std::array<bool, sizeof...(Ts)> same{std::is_same_v<T, Ts>...};
+    std::size_t index = 0;
+    while (!same[index]) ++index;
+    return index;
 }
 
 }  // namespace detail
@@ -58,8 +57,9 @@ constexpr std::size_t index_of() {
 template <auto function>
 constexpr void set_row(KernelTable& table, Refusal refuses = nullptr) {
     using T = typename detail::OpOf<decltype(function)>::type;
-    table.rows[detail::index_of<T>()] = {
-        [](const Op& op, const Launch& launch) { function(std::get<T>(op), launch); }, refuses};
+    constexpr auto index = detail::index_of<T>(static_cast<const Op*>(nullptr));
+    table.rows[index] = {
+        [](const Op& op, const Launch& launch) { function(std::get<index>(op), launch); }, refuses};
 }
 
 }  // namespace headroom

@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/base/units.h"
 #include "runtime/backend.h"
 #include "runtime/executor.h"

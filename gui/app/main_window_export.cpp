@@ -12,6 +12,7 @@
 
 #include "gui/app/main_window.h"
 #include "gui/views/table_view.h"
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/report.h"
 

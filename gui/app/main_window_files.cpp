@@ -7,6 +7,7 @@
 #include "gui/app/main_window.h"
 #include "gui/document/edits.h"
 #include "gui/document/open_file.h"
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 
 namespace headroom::gui {

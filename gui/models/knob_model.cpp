@@ -5,6 +5,7 @@
 
 #include "gui/document/edits.h"
 #include "gui/models/row_model.h"
+#include "planner/base/error.h"
 
 namespace headroom::gui {
 

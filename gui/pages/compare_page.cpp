@@ -11,6 +11,7 @@
 
 #include "gui/document/open_file.h"
 #include "gui/views/table_view.h"
+#include "planner/base/error.h"
 
 namespace headroom::gui {
 namespace {

@@ -16,6 +16,7 @@ LadderPage::LadderPage(Session& session, QWidget* parent) : QWidget(parent), m_s
     lead->setWordWrap(true);
     m_waterfall = new Waterfall(this);
     auto* table = make_table(&m_rungs, tr("Rungs of the ladder"), Sorting::off, this);
+    wrap_explanations(table);
     fit_height(table);
     column->addWidget(lead);
     column->addWidget(m_waterfall, 1);

@@ -96,13 +96,16 @@ QWidget* PlanPage::makeTables() {
     line->setContentsMargins(0, 0, 0, 0);
     auto* left = new QVBoxLayout;
     auto* memory = make_table(&m_categories, tr("Memory by category"), Sorting::off, box);
+    wrap_explanations(memory);
     fit_height(memory);
     auto* phases = make_table(&m_phases, tr("Memory of each part of the run"), Sorting::off, box);
+    wrap_explanations(phases);
     fit_height(phases);
     left->addWidget(memory);
     left->addWidget(phases);
     left->addStretch(1);
     auto* cost = make_table(&m_costs, tr("Cost"), Sorting::off, box);
+    wrap_explanations(cost);
     fit_height(cost);
     auto* right = new QVBoxLayout;
     right->addWidget(cost);

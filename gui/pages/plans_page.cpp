@@ -33,6 +33,7 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
     auto* split = new QSplitter(Qt::Vertical, this);
     m_chart = new ParetoChart(split);
     m_table = make_table(&m_candidates, tr("Plans"), Sorting::on, split);
+    wrap_explanations(m_table);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     split->addWidget(m_chart);
     split->addWidget(m_table);

@@ -6,6 +6,7 @@
 
 #include "gui/document/edits.h"
 #include "gui/pages/request_page.h"
+#include "planner/base/error.h"
 #include "planner/cli/runtime_program.h"
 #include "planner/import/model_files.h"
 #include "planner/import/model_source.h"

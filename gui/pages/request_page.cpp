@@ -11,6 +11,7 @@
 
 #include "gui/document/edits.h"
 #include "gui/views/theme.h"
+#include "planner/base/error.h"
 #include "planner/import/model_source.h"
 #include "planner/lower/parameter_count.h"
 #include "planner/spec/names.h"
@@ -155,6 +156,7 @@ void RequestPage::addHardware(QFormLayout& rows) {
     rows.addRow(QString(), m_gpuNote);
     connect(m_gpu, &NamePicker::picked, this, &RequestPage::chooseGpu);
     auto* machine = new QPushButton(tr("This machine"), this);
+    machine->setObjectName(QStringLiteral("this_machine"));
     machine->setToolTip(tr("Measures this machine's processor and plans for it"));
     rows.addRow(QString(), machine);
     connect(machine, &QPushButton::clicked, this, &RequestPage::chooseThisMachine);

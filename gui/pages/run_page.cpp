@@ -11,6 +11,7 @@
 
 #include "gui/document/open_file.h"
 #include "gui/views/table_view.h"
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/runtime_program.h"
@@ -38,8 +39,7 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
     m_bars = new PairedBars(area);
     area->setWidget(m_bars);
     auto* table = make_table(&m_findings, tr("Predicted and measured"), Sorting::on, split);
-    table->setWordWrap(true);  // reasons are sentences
-    table->verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    wrap_explanations(table);
     split->addWidget(m_live);
     split->addWidget(area);
     split->addWidget(table);
@@ -73,6 +73,7 @@ QLayout* RunPage::makeControls() {
     m_start = new QPushButton(tr("&Start"), this);
     m_stop = new QPushButton(tr("S&top"), this);
     m_calibrate = new QPushButton(tr("&Calibrate this machine"), this);
+    m_calibrate->setObjectName(QStringLiteral("calibrate"));
     m_calibrate->setToolTip(
         tr("Writes the fractions of the peaks that this run reached into your "
            "own profile of the device"));

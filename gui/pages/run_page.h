@@ -25,6 +25,7 @@ public:
 
     /// The program to run and how long it may be silent; by default headroom-run beside this one.
     void setSetup(const RunSetup& setup) { m_setup = setup; }
+    void setSteps(int steps) { m_steps->setValue(steps); }
     /// Puts a measurement beside the present plan.
     void showMeasurement(const Measurement& measurement);
     [[nodiscard]] const RowModel<Finding>& findings() const { return m_findings; }

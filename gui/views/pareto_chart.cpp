@@ -25,7 +25,9 @@ QScatterSeries* scatter(const QString& name, QScatterSeries::MarkerShape shape, 
 
 ParetoChart::ParetoChart(QWidget* parent)
     : QChartView(parent),
-      m_points(scatter(tr("plan"), QScatterSeries::MarkerShapeCircle, 11.0)),
+      m_points{scatter({}, QScatterSeries::MarkerShapeCircle, 11.0),
+               scatter({}, QScatterSeries::MarkerShapeTriangle, 13.0),
+               scatter({}, QScatterSeries::MarkerShapeRectangle, 10.0)},
       m_best(scatter(tr("the best"), QScatterSeries::MarkerShapeStar, 19.0)),
       m_mark(scatter(tr("chosen"), QScatterSeries::MarkerShapeRectangle, 21.0)),
       m_limit(new QLineSeries),
@@ -37,9 +39,10 @@ ParetoChart::ParetoChart(QWidget* parent)
     m_limit->setName(tr("capacity"));
     chart()->addAxis(m_x, Qt::AlignBottom);
     chart()->addAxis(m_y, Qt::AlignLeft);
-    for (QAbstractSeries* series :
-         {static_cast<QAbstractSeries*>(m_limit), static_cast<QAbstractSeries*>(m_mark),
-          static_cast<QAbstractSeries*>(m_points), static_cast<QAbstractSeries*>(m_best)}) {
+    for (QXYSeries* series :
+         {static_cast<QXYSeries*>(m_limit), static_cast<QXYSeries*>(m_mark),
+          static_cast<QXYSeries*>(m_points[0]), static_cast<QXYSeries*>(m_points[1]),
+          static_cast<QXYSeries*>(m_points[2]), static_cast<QXYSeries*>(m_best)}) {
         chart()->addSeries(series);
         series->attachAxis(m_x);
         series->attachAxis(m_y);
@@ -47,6 +50,7 @@ ParetoChart::ParetoChart(QWidget* parent)
     m_x->setLabelFormat(QStringLiteral("%g"));
     m_y->setLabelFormat(QStringLiteral("%g"));
     chart()->legend()->setAlignment(Qt::AlignTop);
+    chart()->legend()->setMarkerShape(QLegend::MarkerShapeFromSeries);
     fill();
 }
 
@@ -78,19 +82,27 @@ QPointF ParetoChart::pointOf(const CandidateRow& row) const {
     return {x, m_figures.in(row.candidate.memory)};
 }
 
+double ParetoChart::otherOf(const CandidateRow& row) const {
+    return m_axis == ParetoAxis::time ? row.candidate.usd_per_million_tokens
+                                      : row.candidate.step.count();
+}
+
 void ParetoChart::fill() {
     style_chart(*chart(), palette());
+    fillAxes();
+    fillPoints();
+    paintSeries();
+    setAccessibleDescription(tr("%1 plans that nothing beats at once").arg(m_rows.size()));
+}
+
+void ParetoChart::fillAxes() {
     m_x->setTitleText(m_axis == ParetoAxis::time ? tr("seconds a step") : tr("$ a million tokens"));
     m_y->setTitleText(tr("%1 a GPU").arg(m_figures.unitName()));
-    QList<QPointF> points;
-    QList<QPointF> best;
-    QList<QPointF> mark;
-    QPointF most(0.0, m_figures.in(m_capacity));
+    const double capacity = m_figures.in(m_capacity);
+    QPointF most(0.0, capacity);
     double least = m_rows.empty() ? 0.0 : pointOf(m_rows.front()).x();
-    for (std::size_t i = 0; i < m_rows.size(); ++i) {
-        const QPointF at = pointOf(m_rows[i]);
-        (m_rows[i].best ? best : points).append(at);
-        if (static_cast<int>(i) == m_chosen) mark.append(at);
+    for (const auto& row : m_rows) {
+        const QPointF at = pointOf(row);
         least = std::min(least, at.x());
         most = {std::max(most.x(), at.x()), std::max(most.y(), at.y())};
     }
@@ -98,20 +110,49 @@ void ParetoChart::fill() {
     m_x->setRange(std::max(0.0, least - spread * 0.1), most.x() + spread * 0.1 + 1e-6);
     m_x->applyNiceNumbers();
     set_range(*m_y, most.y() * 1.08);
-    m_points->replace(points);
+    m_limit->replace(QList<QPointF>{{m_x->min(), capacity}, {m_x->max(), capacity}});
+}
+
+void ParetoChart::fillPoints() {
+    std::vector<double> sorted;
+    for (const auto& row : m_rows) sorted.push_back(otherOf(row));
+    std::ranges::sort(sorted);
+    std::array<QList<QPointF>, kThirds> thirds;
+    QList<QPointF> best;
+    QList<QPointF> mark;
+    for (std::size_t i = 0; i < m_rows.size(); ++i) {
+        const QPointF at = pointOf(m_rows[i]);
+        const auto below = std::ranges::lower_bound(sorted, otherOf(m_rows[i])) - sorted.begin();
+        const auto third = static_cast<std::size_t>(below) * kThirds / m_rows.size();
+        (m_rows[i].best ? best : thirds[third]).append(at);
+        if (static_cast<int>(i) == m_chosen) mark.append(at);
+    }
+    for (std::size_t i = 0; i < kThirds; ++i) m_points[i]->replace(thirds[i]);
     m_best->replace(best);
     m_mark->replace(mark);
-    const double capacity = m_figures.in(m_capacity);
-    m_limit->replace(QList<QPointF>{{m_x->min(), capacity}, {m_x->max(), capacity}});
+}
+
+void ParetoChart::paintSeries() {
+    const bool price = m_axis == ParetoAxis::time;
+    const std::array<QString, kThirds> names{price ? tr("cheapest third") : tr("fastest third"),
+                                             tr("middle third"),
+                                             price ? tr("dearest third") : tr("slowest third")};
+    const std::array<QString, kThirds> categories{
+        QStringLiteral("parameters"), QStringLiteral("activations"), QStringLiteral("optimizer")};
+    for (std::size_t i = 0; i < kThirds; ++i) {
+        m_points[i]->setName(names[i]);
+        for (auto* marker : chart()->legend()->markers(m_points[i])) {
+            marker->setVisible(!names[i].isEmpty());
+        }
+        m_points[i]->setColor(categoryStyle(categories[i]).fill);
+        m_points[i]->setBorderColor(palette().color(QPalette::Base));
+    }
     m_limit->setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));
-    m_points->setColor(categoryStyle(QStringLiteral("parameters")).fill);
-    m_points->setBorderColor(palette().color(QPalette::Base));
     m_best->setColor(categoryStyle(QStringLiteral("gradients")).fill);
     m_best->setBorderColor(palette().color(QPalette::Text));
     m_mark->setColor(Qt::transparent);
     m_mark->setBorderColor(palette().color(QPalette::Highlight));
     m_mark->setPen(QPen(palette().color(QPalette::Highlight), 3.0));
-    setAccessibleDescription(tr("%1 plans that nothing beats at once").arg(m_rows.size()));
 }
 
 void ParetoChart::mousePressEvent(QMouseEvent* event) {
@@ -119,7 +160,7 @@ void ParetoChart::mousePressEvent(QMouseEvent* event) {
     double distance = kReach;
     for (std::size_t i = 0; i < m_rows.size(); ++i) {
         const auto at =
-            mapFromScene(chart()->mapToScene(chart()->mapToPosition(pointOf(m_rows[i]), m_points)));
+            mapFromScene(chart()->mapToScene(chart()->mapToPosition(pointOf(m_rows[i]), m_limit)));
         const double here = std::hypot(at.x() - event->pos().x(), at.y() - event->pos().y());
         if (here < distance) {
             distance = here;

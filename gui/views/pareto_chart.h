@@ -4,6 +4,7 @@
 #include <QtCharts/QLineSeries>
 #include <QtCharts/QScatterSeries>
 #include <QtCharts/QValueAxis>
+#include <array>
 #include <vector>
 
 #include "gui/models/search_tables.h"
@@ -12,8 +13,8 @@ namespace headroom::gui {
 
 enum class ParetoAxis { time, price };
 
-/// Memory against time or price, a point a plan. A
-/// click chooses one.
+/// Memory against time or price, a point a plan; colour and shape say in which third of all plans
+/// it lies by the other of the two. A click chooses one.
 class ParetoChart : public QChartView {
     Q_OBJECT
 
@@ -34,15 +35,24 @@ protected:
     void changeEvent(QEvent* event) override;
 
 private:
+    static constexpr std::size_t kThirds = 3;
+
     [[nodiscard]] QPointF pointOf(const CandidateRow& row) const;
+    /// What the axis does not show: price beside time, time beside price.
+    [[nodiscard]] double otherOf(const CandidateRow& row) const;
     void fill();
+    void fillPoints();
+    void fillAxes();
+    void paintSeries();
+    /// Of the legend; empty: a series without points.
+    [[nodiscard]] std::array<QString, kThirds> thirdNames() const;
 
     std::vector<CandidateRow> m_rows{};
     Bytes m_capacity{};
     Figures m_figures{};
     ParetoAxis m_axis = ParetoAxis::time;
     int m_chosen = -1;
-    QScatterSeries* m_points = nullptr;
+    std::array<QScatterSeries*, kThirds> m_points{};
     QScatterSeries* m_best = nullptr;
     QScatterSeries* m_mark = nullptr;
     QLineSeries* m_limit = nullptr;

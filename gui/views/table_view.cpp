@@ -93,14 +93,24 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
     return table;
 }
 
+void wrap_explanations(QTableView* table) {
+    table->setWordWrap(true);
+    const auto fit = [table] { table->resizeRowsToContents(); };
+    QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
+    QObject::connect(table->model(), &QAbstractItemModel::dataChanged, table, fit);
+    QObject::connect(table->model(), &QAbstractItemModel::layoutChanged, table, fit);
+    QObject::connect(table->horizontalHeader(), &QHeaderView::geometriesChanged, table, fit);
+}
+
 void fit_height(QTableView* table) {
     table->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     const auto fit = [table] {
-        const int rows = table->model()->rowCount() * table->verticalHeader()->defaultSectionSize();
-        table->setFixedHeight(rows + table->horizontalHeader()->sizeHint().height() +
+        table->setFixedHeight(table->verticalHeader()->length() +
+                              table->horizontalHeader()->sizeHint().height() +
                               2 * table->frameWidth() + 2);
     };
     QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
+    QObject::connect(table->verticalHeader(), &QHeaderView::sectionResized, table, fit);
     fit();
 }
 

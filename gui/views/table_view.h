@@ -12,6 +12,8 @@ enum class Sorting { off, on };
 /// A table that shows tones, sorts by kSortRole, and can be copied.
 QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting sorting,
                        QWidget* parent);
+/// The last column holds sentences: they take as many lines as they need.
+void wrap_explanations(QTableView* table);
 /// As tall as its rows, for tables of a few lines.
 void fit_height(QTableView* table);
 

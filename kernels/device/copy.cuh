@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/device/rows.cuh"
+#include "planner/base/error.h"
 
 namespace headroom::device {
 

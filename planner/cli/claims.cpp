@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/base/units.h"
 #include "planner/cli/claim.h"
 #include "planner/cli/figures.h"

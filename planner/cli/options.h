@@ -30,6 +30,7 @@ struct PlanOptions {
     std::optional<double> budget_usd{};
     std::optional<double> usd_per_gpu_hour{};
     std::vector<std::string> pins{};
+    std::string engine{};  ///< who runs the plan; empty: what the request says
     bool ladder = false;
     bool longest_sequence = false;
     bool largest_micro_batch = false;

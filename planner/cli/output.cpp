@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "planner/base/json.h"
+
 namespace headroom::cli {
 namespace {
 

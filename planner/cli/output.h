@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "planner/base/json.h"
 #include "planner/cli/verbs.h"
 
 namespace headroom::cli {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/runtime_program.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/error.h"
 #include "planner/cli/output.h"
 #include "planner/cli/runtime_program.h"
 #include "planner/cli/verbs.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/cli/report.h"
 #include "planner/cli/table.h"
 #include "planner/plan/plan_json.h"

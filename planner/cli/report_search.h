@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/cli/figures.h"
 #include "planner/search/search.h"
 

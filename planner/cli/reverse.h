@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/cli/figures.h"
 #include "planner/cli/options.h"
 #include "planner/search/search.h"

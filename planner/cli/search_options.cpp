@@ -4,7 +4,10 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
+#include "planner/cli/report_engine.h"
 #include "planner/cli/verbs.h"
+#include "planner/engine/abilities.h"
 #include "planner/spec/knob.h"
 #include "planner/spec/names.h"
 
@@ -91,6 +94,8 @@ SearchRequest search_request(const PlanOptions& options, const Library& library)
     for (const auto& each : options.pins) out.pinned.push_back(pin(out.base, each));
     if (!holds(out.pinned, "data")) fill_data(out.base);
     choose_compute(out.base, out.pinned);
+    if (!options.engine.empty()) out.base.engine = options.engine;
+    if (names_framework(out.base)) out.able = abilities_of(engine_of(out.base.engine));
     if (options.budget_usd) out.budget = Usd{*options.budget_usd};
     return out;
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/runtime_program.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/report.h"
 #include "planner/cli/table.h"

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "planner/base/json.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/table.h"
 #include "planner/cli/verbs.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/table.h"
 #include "planner/cli/verbs.h"

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include "planner/cli/engine_choice.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/progress.h"
 #include "planner/cli/report.h"
+#include "planner/cli/report_engine.h"
 #include "planner/cli/report_search.h"
 #include "planner/cli/reverse.h"
 #include "planner/cli/search_options.h"
@@ -62,6 +64,9 @@ void declare_search(CLI::App& app, PlanOptions& plan) {
     app.add_option("--pin", plan.pins, "hold a setting, as zero=3; repeatable")
         ->type_name("KNOB=VALUE")
         ->allow_extra_args(false);
+    app.add_option("--engine", plan.engine,
+                   "who will run it: headroom, or a framework as hf, fsdp, megatron, deepspeed")
+        ->type_name("NAME");
     app.add_flag("--ladder", plan.ladder, "the ladder alone, nothing searched");
     app.add_flag("--longest-sequence", plan.longest_sequence, "also: the longest one that fits");
     app.add_flag("--largest-micro-batch", plan.largest_micro_batch,
@@ -115,6 +120,30 @@ Answer search_answer(const SearchRequest& request, const SearchResult& result,
     return out;
 }
 
+/// The framework has the last word on what fits; its forecast stands first.
+void add_engine(Answer& answer, const SearchRequest& request, const SearchResult& result,
+                const TimingProfile& timing, const Style& style) {
+    if (!result.best || !names_framework(request.base)) return;
+    const auto choice = choose_for_engine(request, result, timing);
+    const auto saved = json_text(to_json(choice.plan));
+    auto first = subject_text(choice.plan.request, style) + "\n" +
+                 engine_text(choice.plan, choice.forecast, style) + "\n" +
+                 settings_text(choice.plan.request, style);
+    if (choice.passed_over > 0) {
+        first += fmt::format("  {} better for our own runtime need more memory with {}\n",
+                             choice.passed_over, choice.forecast.engine->id);
+    }
+    answer.text = first + "\n" +
+                  style.heading("As our own runtime would run the best plan that was found") +
+                  "\n" + answer.text;
+    answer.brief = engine_sentence(choice.forecast) + "\n";
+    answer.document["engine"] = to_json(choice.forecast);
+    answer.document["engine"]["plan"] = to_json(choice.plan);
+    answer.saved = saved;
+    const bool fits = choice.forecast.memory.process <= choice.forecast.capacity;
+    answer.exit = fits ? Exit::done : Exit::does_not_fit;
+}
+
 }  // namespace
 
 void declare_plan(CLI::App& app, Options& options) {
@@ -134,7 +163,9 @@ Answer answer_plan(const Options& options, const Style& style) {
     }
     const auto result = watched_search(request, options.common);
     const auto limits = reverse_answers(asked, request, result.best, library.hardware);
-    return search_answer(request, result, limits, style);
+    auto answer = search_answer(request, result, limits, style);
+    add_engine(answer, request, result, load_timing(library.profiles_root), style);
+    return answer;
 }
 
 }  // namespace headroom::cli

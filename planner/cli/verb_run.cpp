@@ -1,5 +1,7 @@
 #include "planner/cli/verbs.h"
 
+#include "planner/base/error.h"
+
 namespace headroom::cli {
 
 // `headroom run` is the program headroom-run with the same words: what it takes, it declares itself

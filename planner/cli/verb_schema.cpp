@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "planner/base/json.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/verbs.h"
 

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/cli/profiles.h"
+#include "planner/cli/report_engine.h"
 #include "planner/cli/verbs.h"
 #include "planner/score/score_page.h"
 
 namespace headroom::cli {
 namespace {
-
-constexpr std::string_view kTiming = "engines/timing.json";
 
 /// The rows asked for: usually those whose every input is given.
 Json chosen_rows(const Options& options) {
@@ -72,9 +72,7 @@ Answer answer_score(const Options& options, const Style& /*style*/) {
         const Json profile = to_json(fit_profile(worked));
         return {.text = profile.dump(2) + "\n", .brief = "", .document = profile};
     }
-    const Json timing = read_json_file(library.profiles_root / kTiming);
-    const Score result = score(std::move(worked),
-                               timing_profile_from_json(JsonCursor(timing, std::string(kTiming))));
+    const Score result = score(std::move(worked), load_timing(library.profiles_root));
     if (!options.score.plots.empty()) write_plots(result, options.score.plots);
     if (options.markdown) {
         const std::string page = score_page(result);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 namespace {
 

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "planner/base/json.h"
+#include "planner/base/json_fwd.h"
 #include "planner/engine/step_time.h"
 
 namespace headroom {

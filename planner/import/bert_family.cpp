@@ -1,5 +1,6 @@
 #include <array>
 
+#include "planner/base/json.h"
 #include "planner/import/family.h"
 #include "planner/spec/model_limits.h"
 

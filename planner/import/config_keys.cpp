@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 namespace {
 

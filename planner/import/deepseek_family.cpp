@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "planner/base/json.h"
 #include "planner/import/family.h"
 #include "planner/import/rope_scaling.h"
 #include "planner/spec/model_limits.h"

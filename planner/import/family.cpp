@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "planner/base/json.h"
 #include "planner/import/rope_scaling.h"
 #include "planner/spec/model_limits.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "planner/base/json.h"
 #include "planner/import/family.h"
 #include "planner/import/model_source.h"
 #include "planner/import/run_notes.h"

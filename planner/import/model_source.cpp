@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "planner/base/json.h"
 #include "planner/import/config_keys.h"
 #include "planner/import/family.h"
 #include "planner/import/hf_config.h"

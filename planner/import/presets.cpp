@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "planner/base/error.h"
 #include "planner/import/model_files.h"
 
 namespace headroom {

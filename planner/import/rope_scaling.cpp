@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "planner/base/json.h"
 #include "planner/spec/model_limits.h"
 
 namespace headroom {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/import/config_keys.h"
 #include "planner/spec/model_spec.h"
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "planner/base/json.h"
 #include "planner/import/rope_scaling.h"
 #include "planner/spec/model_limits.h"
 

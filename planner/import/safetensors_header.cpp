@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 
 namespace headroom {

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "planner/base/json.h"
 #include "planner/base/units.h"
 #include "planner/import/config_keys.h"
 #include "planner/import/model_files.h"

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "planner/base/json.h"
 #include "planner/import/family.h"
 #include "planner/spec/model_limits.h"
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "planner/base/error.h"
 #include "planner/import/stored_parameters.h"
 
 namespace headroom {

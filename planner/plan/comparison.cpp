@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "planner/base/json.h"
 #include "planner/spec/knob.h"
 
 namespace headroom {

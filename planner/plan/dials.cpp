@@ -2,6 +2,7 @@
 #include <array>
 #include <optional>
 
+#include "planner/base/error.h"
 #include "planner/plan/estimate.h"
 #include "planner/plan/explain.h"
 #include "planner/spec/knob.h"

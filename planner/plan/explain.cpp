@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/plan/step_memory.h"
 
 namespace headroom {

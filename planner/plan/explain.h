@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/plan/plan.h"
 
 namespace headroom {

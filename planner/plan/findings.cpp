@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "planner/base/error.h"
+#include "planner/base/json.h"
 #include "planner/cost/op_time.h"
 #include "planner/lower/lower.h"
 #include "planner/plan/estimate.h"

@@ -5,6 +5,8 @@
 #include <limits>
 #include <tuple>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 namespace {
 

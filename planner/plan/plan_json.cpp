@@ -1,4 +1,5 @@
 #include "planner/plan/plan_json.h"
+#include "planner/base/json.h"
 
 namespace headroom {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/plan/plan.h"
 
 namespace headroom {

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 namespace {
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "planner/base/error.h"
+#include "planner/base/json.h"
 #include "planner/score/row_request.h"
 
 namespace headroom {

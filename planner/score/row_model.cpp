@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/score/row_request.h"
 
 namespace headroom {

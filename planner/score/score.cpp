@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "planner/engine/forecast.h"
 #include "planner/score/baselines.h"
 
 namespace headroom {
@@ -81,25 +82,13 @@ void apply_band(Figure& figure, const BandFactors& band) {
     figure.high = figure.predicted * band.high;
 }
 
-/// Part of a log-normal of that band (nine tenths inside) that lies above the capacity.
-double probability_above(double predicted, const BandFactors& band, double capacity) {
-    constexpr double kNineTenths = 1.645;
-    const double middle = std::log(predicted) + 0.5 * (std::log(band.low) + std::log(band.high));
-    const double sigma = 0.5 * (std::log(band.high) - std::log(band.low)) / kNineTenths;
-    const double away = (std::log(capacity) - middle) / std::max(sigma, 1e-6);
-    return 0.5 * std::erfc(away / std::sqrt(2.0));
-}
-
 void judge_capacity(ScoredRow& row, const TimingProfile& profile) {
     if (!row.memory) return;
     const auto& gpu = row.expressed.request.hardware.profile;
-    const double capacity = in_gib(gpu.memory_capacity);
-    const double whole = in_gib(row.memory->process);
-    const BandFactors band =
-        profile.band({"memory process " + std::string(row.expressed.engine->framework),
-                      "memory process", "memory"});
-    row.out_of_memory = probability_above(whole, band, capacity);
-    row.fits = whole * band.high <= capacity;
+    const CapacityOdds odds = capacity_odds(row.memory->process, gpu.memory_capacity,
+                                            row.expressed.engine->framework, profile);
+    row.out_of_memory = odds.out_of_memory;
+    row.fits = odds.fits;
 }
 
 void apply(ScoredRow& row, const TimingProfile& profile) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/score/timing_fit.h"
 
 namespace headroom {

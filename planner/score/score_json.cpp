@@ -1,3 +1,4 @@
+#include "planner/base/json.h"
 #include "planner/score/score.h"
 
 namespace headroom {

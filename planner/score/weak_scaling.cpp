@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 namespace {
 

@@ -60,9 +60,15 @@ private:
     [[nodiscard]] bool pinned(std::string_view knob) const {
         return std::ranges::find(request_.pinned, knob) != request_.pinned.end();
     }
+    [[nodiscard]] const Abilities& able() const { return request_.able; }
     template <class T>
     std::vector<T> options(std::string_view knob, T base, std::vector<T> all) const {
         return pinned(knob) ? std::vector<T>{base} : all;
+    }
+    /// As above, of which nobody but this one may be offered.
+    std::vector<std::int64_t> degrees(std::string_view knob, std::int64_t base, Offered offered,
+                                      const std::vector<std::int64_t>& all) const {
+        return options(knob, base, offered == Offered::yes ? all : std::vector<std::int64_t>{1});
     }
     static std::int32_t narrow(std::int64_t value) { return static_cast<std::int32_t>(value); }
 
@@ -79,9 +85,11 @@ private:
         const std::int64_t domain = std::max({base_.hardware.profile.node.nvlink_domain,
                                               base_.hardware.profile.node.gpus, std::int64_t{1}});
         // Tensor ranks beyond one fast domain never pay: every layer would wait for the network.
-        for (const auto t : options("tensor", base_.layout.tensor, divisors(gpus, domain))) {
+        for (const auto t :
+             degrees("tensor", base_.layout.tensor, able().tensor, divisors(gpus, domain))) {
             if (gpus % t != 0 || !tensor_fits(t)) continue;
-            for (const auto c : options("context", base_.layout.context, divisors(gpus / t, 64))) {
+            for (const auto c :
+                 degrees("context", base_.layout.context, able().context, divisors(gpus / t, 64))) {
                 if (gpus % (t * c) == 0) contexts(gpus, t, c);
             }
         }
@@ -100,7 +108,8 @@ private:
             const bool heads =
                 model_.attention.heads % (t * c) == 0 && model_.attention.kv_heads % (t * c) == 0;
             if (kind == ContextKind::ulysses && !heads) continue;
-            for (const auto p : options("pipeline", base_.layout.pipeline, stages)) {
+            for (const auto p :
+                 degrees("pipeline", base_.layout.pipeline, able().pipeline, stages)) {
                 if (gpus % (t * c * p) != 0) continue;
                 Choice choice{.gpus = narrow(gpus),
                               .data = narrow(gpus / (t * c * p)),
@@ -114,12 +123,12 @@ private:
     }
 
     void experts(Choice choice) {
-        std::vector<std::int64_t> degrees{1};
+        std::vector<std::int64_t> all{1};
         if (model_.moe) {
-            degrees = divisors(
+            all = divisors(
                 std::gcd(model_.moe->experts, std::int64_t{choice.data} * choice.context), 1024);
         }
-        for (const auto e : options("expert", base_.layout.expert, degrees)) {
+        for (const auto e : degrees("expert", base_.layout.expert, able().expert, all)) {
             choice.expert = narrow(e);
             batches(choice);
         }
@@ -155,6 +164,7 @@ private:
         std::vector<int> stages{0};
         if (replicas > 1)
             stages = choice.pipeline > 1 ? std::vector{0, 1} : std::vector{0, 1, 2, 3};
+        std::erase_if(stages, [&](int stage) { return stage > able().zero; });
         for (const auto zero : options("zero", base_.layout.zero, stages)) {
             choice.zero = static_cast<std::uint8_t>(zero);
             std::vector<std::int64_t> groups{0};
@@ -177,11 +187,17 @@ private:
         if (trains_much && node.host_ram > Bytes{}) tiers.push_back(Tier::cpu);
         if (trains_much && has_drives(base_.hardware.profile)) tiers.push_back(Tier::nvme);
         const bool alone = choice.data * choice.context == 1;
-        for (const auto optimizer : options("offload_optimizer", base_.offload.optimizer, tiers)) {
+        const auto up_to = [&](Tier furthest) {
+            std::vector<Tier> near = tiers;
+            std::erase_if(near, [&](Tier tier) { return tier > furthest; });
+            return near;
+        };
+        for (const auto optimizer :
+             options("offload_optimizer", base_.offload.optimizer, up_to(able().optimizer))) {
             choice.optimizer = optimizer;
             std::vector<Tier> places{Tier::device};
             if (optimizer != Tier::device && (choice.zero == 3 || alone) && choice.pipeline == 1) {
-                places = tiers;
+                places = up_to(able().parameters);
             }
             for (const auto place :
                  options("offload_parameters", base_.offload.parameters, places)) {
@@ -200,6 +216,7 @@ private:
             choice.recompute = kept ? kBaseRecompute : static_cast<std::uint8_t>(i);
             // Without recomputation everything kept would travel: the link is the limit at once.
             const bool can = !kept && !is_host(base_.hardware.profile) &&
+                             able().activation_offload == Offered::yes &&
                              all[i].mode != RecomputeMode::none &&
                              all[i].mode != RecomputeMode::selective && choice.pipeline == 1;
             const std::vector<bool> both = can ? std::vector{false, true} : std::vector{false};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "planner/base/error.h"
 #include "planner/spec/knob.h"
 
 namespace headroom {

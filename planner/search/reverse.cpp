@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "planner/base/error.h"
 #include "planner/search/search.h"
 
 namespace headroom {

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <span>
 
+#include "planner/base/error.h"
 #include "planner/search/front.h"
 #include "planner/search/neighbours.h"
 #include "planner/search/rank.h"

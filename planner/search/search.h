@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "planner/plan/plan.h"
+#include "planner/spec/abilities.h"
 
 namespace headroom {
 
@@ -19,6 +20,7 @@ struct SearchRequest {
     std::int64_t global_batch = 0;      ///< sequences a step; 0: chosen
     std::optional<Usd> budget{};        ///< of the whole run; needs base.train.tokens
     std::vector<std::string> pinned{};  ///< names of knobs whose value in `base` stays
+    Abilities able{};                   ///< of whoever runs the plan
 };
 
 /// One configuration that was evaluated in full.

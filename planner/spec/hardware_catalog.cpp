@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/spec/hardware_profile.h"
 #include "planner/spec/profile_files.h"
 #include "planner/spec/profile_text.h"

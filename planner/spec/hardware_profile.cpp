@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/spec/profile_text.h"
 #include "planner/spec/unit_field.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "planner/base/dtype.h"
-#include "planner/base/json.h"
+#include "planner/base/json_fwd.h"
 #include "planner/base/units.h"
 
 namespace headroom {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "planner/base/json.h"
 #include "planner/spec/names.h"
 
 namespace headroom {

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "planner/base/json.h"
+#include "planner/base/json_fwd.h"
 #include "planner/spec/plan_request.h"
 
 namespace headroom {

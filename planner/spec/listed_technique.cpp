@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 namespace {
 

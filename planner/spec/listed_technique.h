@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/spec/knob.h"
 
 namespace headroom {

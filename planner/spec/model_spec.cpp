@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "planner/base/error.h"
 #include "planner/spec/model_fields.h"
 
 namespace headroom {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "planner/base/json.h"
+#include "planner/base/json_fwd.h"
 
 namespace headroom {
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/spec/model_fields.h"
 #include "planner/spec/model_spec.h"
 

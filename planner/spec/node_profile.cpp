@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/spec/hardware_profile.h"
 #include "planner/spec/profile_text.h"
 #include "planner/spec/unit_field.h"

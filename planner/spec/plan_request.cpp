@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "planner/base/json.h"
 #include "planner/spec/request_checks.h"
 
 namespace headroom {

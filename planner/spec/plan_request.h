@@ -8,16 +8,16 @@
 #include <vector>
 
 #include "planner/base/dtype.h"
-#include "planner/base/json.h"
+#include "planner/base/json_fwd.h"
 #include "planner/base/units.h"
 #include "planner/spec/hardware_profile.h"
 #include "planner/spec/model_spec.h"
+#include "planner/spec/optimizer_kind.h"
 
 namespace headroom {
 
 enum class Goal { pretrain, finetune, adapt };
 enum class Aim { time, cost, memory };
-enum class OptimizerKind { adamw, sgd, lion, adafactor, adamw8bit };
 /// chunked: head and cross-entropy per block of tokens; fused: whole logits, gradient in place;
 /// unfused: logits, an fp32 copy and its gradient, as eager frameworks do.
 enum class LossKind { chunked, fused, unfused };

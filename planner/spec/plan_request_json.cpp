@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "planner/base/json.h"
 #include "planner/spec/knob.h"
 #include "planner/spec/listed_technique.h"
 #include "planner/spec/plan_request.h"

@@ -2,6 +2,7 @@
 #include <iterator>
 #include <vector>
 
+#include "planner/base/json.h"
 #include "planner/spec/hardware_profile.h"
 #include "planner/spec/profile_text.h"
 

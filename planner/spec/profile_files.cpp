@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "planner/base/json.h"
 #include "planner/spec/profile_text.h"
 
 namespace headroom {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "planner/base/json.h"
+
 namespace headroom {
 
 std::string lower_case(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "planner/base/error.h"
 #include "planner/spec/knob.h"
 
 namespace headroom {

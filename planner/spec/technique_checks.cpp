@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/spec/adapter_targets.h"
 #include "planner/spec/names.h"
 #include "planner/spec/request_checks.h"

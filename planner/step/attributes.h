@@ -1,16 +1,16 @@
 #pragma once
 
 #include <string_view>
-#include <tuple>
 #include <variant>
 
 #include "planner/step/op.h"
 
 namespace headroom {
 
+/// An op, or a struct in one, that calls visit(name, value) for each of its attributes.
 template <class T>
-concept HasFields = requires {
-    T::fields();
+concept HasFields = requires(const T& value) {
+    value.fields([](std::string_view, const auto&) {});
 };
 
 /// Calls visit(name, value) for every attribute of an op, those of nested structs included.
@@ -28,11 +28,8 @@ void visit_attribute(std::string_view name, const T& value, const Visit& visit) 
 
 template <class T, class Visit>
 void for_each_attribute(const T& value, const Visit& visit) {
-    std::apply(
-        [&](const auto&... field) {
-            (visit_attribute(field.name, value.*(field.member), visit), ...);
-        },
-        T::fields());
+    value.fields(
+        [&](std::string_view name, const auto& field) { visit_attribute(name, field, visit); });
 }
 
 template <class Visit>

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "runtime/cli/run.h"

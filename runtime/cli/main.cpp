@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <new>
 
+#include "planner/base/error.h"
 #include "planner/cli/output.h"
 #include "runtime/backend.h"
 #include "runtime/cli/run.h"

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 
 namespace headroom::run {

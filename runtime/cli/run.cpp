@@ -7,6 +7,7 @@
 #include <ctime>
 #include <optional>
 
+#include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/report_findings.h"
 #include "planner/plan/findings.h"

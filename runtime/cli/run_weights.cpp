@@ -6,6 +6,7 @@
 #include <map>
 
 #include "planner/base/error.h"
+#include "planner/base/json.h"
 #include "runtime/data/peft_names.h"
 #include "runtime/data/weight_transfer.h"
 

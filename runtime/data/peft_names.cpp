@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "planner/base/error.h"
+#include "planner/base/json.h"
 #include "planner/spec/adapter_targets.h"
 
 namespace headroom {

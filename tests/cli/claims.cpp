@@ -30,6 +30,9 @@ std::string page() {
     return text;
 }
 
+/// The page as it is committed, which the first case holds to be the program's.
+std::string committed() { return read_text_file(HEADROOM_SOURCE "/docs/claims.md"); }
+
 struct Row {
     double ratio = 0.0;
     std::string verdict{};
@@ -63,9 +66,7 @@ std::map<std::string, Row> rows(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("TheClaimsPageIsWhatTheProgramWrites") {
-    CHECK(page() == read_text_file(HEADROOM_SOURCE "/docs/claims.md"));
-}
+TEST_CASE("TheClaimsPageIsWhatTheProgramWrites") { CHECK(page() == committed()); }
 
 TEST_CASE("ClaimsAgreeUnlessTheirDifferenceIsUnderstood") {
     // Each has its reason in the page; one that leaves or joins this list is news.
@@ -74,7 +75,7 @@ TEST_CASE("ClaimsAgreeUnlessTheirDifferenceIsUnderstood") {
                                            "gshard-days",      "infinity-host", "infinity-largest",
                                            "lora-full",        "mixed-all"};
     std::set<std::string> differing;
-    const auto table = rows(page());
+    const auto table = rows(committed());
     CHECK(table.size() >= 50);
     for (const auto& [id, row] : table) {
         INFO(id << ": " << row.verdict);
@@ -85,7 +86,7 @@ TEST_CASE("ClaimsAgreeUnlessTheirDifferenceIsUnderstood") {
 }
 
 TEST_CASE("TheClaimsThatArePureArithmeticAreExact") {
-    const auto table = rows(page());
+    const auto table = rows(committed());
     for (const auto* id : {"bytes-weights", "bytes-gradients", "bytes-optimizer", "bytes-all",
                            "7b-states", "zero-3-times", "deepseek-total"}) {
         INFO(id);
@@ -95,7 +96,7 @@ TEST_CASE("TheClaimsThatArePureArithmeticAreExact") {
 }
 
 TEST_CASE("EveryShardingClaimIsWithinThreePercent") {
-    for (const auto& [id, row] : rows(page())) {
+    for (const auto& [id, row] : rows(committed())) {
         if (!id.starts_with("zero-")) continue;
         INFO(id);
         CHECK(std::abs(row.ratio - 1.0) <= 0.03);

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "planner/base/json.h"
 #include "tests/cli/program.h"
 #include "tests/support/catch.h"
 

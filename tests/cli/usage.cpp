@@ -37,6 +37,7 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
         {"plan gpt9 --gpu h100", 4},
         {"plan gpt2 --gpu h100 --pin zero=9", 4},
         {"plan gpt2 --gpu h100 --pin speed=9", 4},
+        {"plan gpt2 --gpu h100 --engine abacus", 4},
         {"plan gpt2 --gpu h100 --gpus 8 --pin tensor=3", 4},
         {"model /nonexistent/config.json", 4},
         {"predict /nonexistent.json", 4},

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "planner/base/json.h"
 #include "planner/import/hf_config.h"
 #include "planner/import/model_source.h"
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "planner/base/json.h"
 #include "planner/plan/plan_json.h"
 
 using namespace headroom;

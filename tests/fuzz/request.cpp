@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "planner/base/json.h"
 #include "planner/spec/plan_request.h"
 
 using namespace headroom;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "planner/base/error.h"
 #include "planner/import/model_files.h"
 #include "planner/import/model_source.h"
 

@@ -4,6 +4,7 @@
 #include "gui/document/kept_files.h"
 #include "gui/document/open_file.h"
 #include "gui/document/plan_document.h"
+#include "planner/base/json.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

@@ -3,6 +3,7 @@
 
 #include "gui/jobs/latest_job.h"
 #include "gui/jobs/planner.h"
+#include "planner/base/error.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

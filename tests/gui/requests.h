@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gui/document/edits.h"
+#include "planner/base/json.h"
 #include "planner/plan/findings.h"
 #include "planner/plan/plan_json.h"
 #include "tests/gui/window_fixture.h"

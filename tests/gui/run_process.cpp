@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "gui/jobs/run_process.h"
+#include "planner/base/json.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

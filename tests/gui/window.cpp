@@ -9,6 +9,7 @@
 #include "gui/app/glossary.h"
 #include "gui/app/palette_dialog.h"
 #include "gui/views/theme.h"
+#include "planner/base/json.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "tests/import/closed_form.h"
 #include "tests/support/catch.h"

@@ -3,6 +3,7 @@
 #include <sstream>
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "tests/import/closed_form.h"
 #include "tests/import/safetensors_bytes.h"

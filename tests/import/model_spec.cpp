@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "planner/base/json.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "tests/import/closed_form.h"
 #include "tests/support/catch.h"

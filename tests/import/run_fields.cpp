@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/import/hf_config.h"
 #include "planner/import/model_source.h"
 #include "tests/support/catch.h"

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "planner/base/error.h"
 #include "planner/import/model_source.h"
 #include "tests/import/safetensors_bytes.h"
 #include "tests/support/catch.h"

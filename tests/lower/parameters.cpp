@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "planner/lower/parameter_count.h"
 #include "tests/support/catch.h"

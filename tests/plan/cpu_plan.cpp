@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "planner/base/json.h"
 #include "planner/plan/explain.h"
 #include "planner/plan/plan.h"
 #include "planner/plan/plan_json.h"

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "planner/plan/plan_json.h"
 #include "tests/support/catch.h"

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "planner/base/json.h"
 #include "planner/plan/findings.h"
 #include "tests/spec/request_documents.h"
 #include "tests/support/catch.h"

@@ -1,5 +1,6 @@
 #include "planner/plan/plan_json.h"
 
+#include "planner/base/json.h"
 #include "planner/plan/comparison.h"
 #include "planner/plan/explain.h"
 #include "tests/spec/request_documents.h"

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "planner/base/json.h"
 #include "planner/lower/lower.h"
 #include "planner/spec/names.h"
 #include "planner/step/lifetime.h"

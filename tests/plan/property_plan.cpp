@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "planner/base/json.h"
 #include "planner/plan/plan.h"
 #include "planner/spec/hardware_profile.h"
 #include "planner/step/dump.h"

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <thread>
 
+#include "planner/base/json.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;

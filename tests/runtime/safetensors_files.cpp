@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "planner/base/error.h"
+#include "planner/base/json.h"
 #include "runtime/data/convert.h"
 #include "runtime/data/safetensors_reader.h"
 #include "runtime/data/safetensors_writer.h"

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "planner/base/json.h"
 #include "planner/score/score_page.h"
 #include "planner/score/weak_scaling.h"
 #include "tests/support/catch.h"

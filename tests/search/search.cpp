@@ -1,6 +1,8 @@
 #include "planner/search/search.h"
+
 #include <algorithm>
 
+#include "planner/base/error.h"
 #include "planner/search/choice.h"
 #include "planner/search/rank.h"
 #include "tests/support/catch.h"
@@ -58,6 +60,31 @@ TEST_CASE("SearchFindsWhatAnExhaustiveSearchFinds") {
     // The ranking passes two dozen configurations on to exact evaluation; the optimum is among
     // them.
     CHECK(found.best->predicted.cost.step.count() == Approx(best).epsilon(1e-3));
+}
+
+TEST_CASE("ASearchOffersOnlyWhatTheRunnerOfThePlanCan") {
+    SearchRequest request = on(preset("meta-llama/Llama-3.1-8B"), "h100", 16);
+    request.able = {.zero = 1,
+                    .tensor = Offered::no,
+                    .expert = Offered::no,
+                    .optimizer = Tier::cpu,
+                    .parameters = Tier::device,
+                    .activation_offload = Offered::no};
+    const auto choices = enumerate(request).choices;
+    REQUIRE_FALSE(choices.empty());
+    bool offloads = false;
+    bool pipelines = false;
+    for (const auto& choice : choices) {
+        CHECK(choice.zero <= 1);
+        CHECK(choice.tensor == 1);
+        CHECK(choice.optimizer != Tier::nvme);
+        CHECK(choice.parameters == Tier::device);
+        CHECK_FALSE(choice.activations);
+        offloads = offloads || choice.optimizer == Tier::cpu;
+        pipelines = pipelines || choice.pipeline > 1;
+    }
+    CHECK(offloads);
+    CHECK(pipelines);
 }
 
 TEST_CASE("BoundsNeverRuleOutWhatFits") {

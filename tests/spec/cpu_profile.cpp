@@ -1,3 +1,4 @@
+#include "planner/base/json.h"
 #include "tests/spec/request_documents.h"
 #include "tests/support/catch.h"
 #include "tests/support/cpu_machine.h"

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "planner/base/json.h"
 #include "tests/spec/hardware_files.h"
 #include "tests/support/catch.h"
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "planner/base/json.h"
 #include "tests/spec/hardware_files.h"
 #include "tests/support/catch.h"
 

@@ -1,6 +1,7 @@
 #include <limits>
 #include <random>
 
+#include "planner/base/json.h"
 #include "planner/spec/unit_field.h"
 #include "tests/spec/hardware_files.h"
 #include "tests/support/catch.h"

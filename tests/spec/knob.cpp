@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "planner/base/json.h"
 #include "tests/spec/hardware_files.h"
 #include "tests/support/catch.h"
 

@@ -1,5 +1,6 @@
 #include <random>
 
+#include "planner/base/json.h"
 #include "planner/spec/knob.h"
 #include "tests/spec/request_documents.h"
 #include "tests/support/catch.h"

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "planner/base/json.h"
 #include "planner/spec/knob.h"
 #include "planner/spec/listed_technique.h"
 #include "tests/spec/hardware_files.h"

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "planner/spec/plan_request.h"
 #include "tests/spec/hardware_files.h"

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -19,9 +18,11 @@ struct Activate {
     bool packed = false;
     bool routed = false;
     bool operator==(const Activate&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"kind", &Activate::kind}, Field{"gated", &Activate::gated},
-                          Field{"packed", &Activate::packed}, Field{"routed", &Activate::routed}};
+    void fields(const auto& visit) const {
+        visit("kind", kind);
+        visit("gated", gated);
+        visit("packed", packed);
+        visit("routed", routed);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -38,10 +39,11 @@ struct ActivateGrad {
     bool packed = false;
     bool routed = false;
     bool operator==(const ActivateGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"kind", &ActivateGrad::kind}, Field{"gated", &ActivateGrad::gated},
-                          Field{"packed", &ActivateGrad::packed},
-                          Field{"routed", &ActivateGrad::routed}};
+    void fields(const auto& visit) const {
+        visit("kind", kind);
+        visit("gated", gated);
+        visit("packed", packed);
+        visit("routed", routed);
     }
 
     Outputs outputs(const Specs& in) const;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -20,15 +19,15 @@ struct AttentionShape {
     bool alibi = false;
     double scale = 0.0;  ///< on q * k; 0: 1 / sqrt(head_dim)
     bool operator==(const AttentionShape&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"batch", &AttentionShape::batch},
-                          Field{"head_dim", &AttentionShape::head_dim},
-                          Field{"value_dim", &AttentionShape::value_dim},
-                          Field{"causal", &AttentionShape::causal},
-                          Field{"window", &AttentionShape::window},
-                          Field{"softcap", &AttentionShape::softcap},
-                          Field{"alibi", &AttentionShape::alibi},
-                          Field{"scale", &AttentionShape::scale}};
+    void fields(const auto& visit) const {
+        visit("batch", batch);
+        visit("head_dim", head_dim);
+        visit("value_dim", value_dim);
+        visit("causal", causal);
+        visit("window", window);
+        visit("softcap", softcap);
+        visit("alibi", alibi);
+        visit("scale", scale);
     }
 };
 
@@ -49,10 +48,10 @@ struct Attention {
     bool relative_bias = false;
     bool sinks = false;
     bool operator==(const Attention&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"shape", &Attention::shape},
-                          Field{"relative_bias", &Attention::relative_bias},
-                          Field{"sinks", &Attention::sinks}};
+    void fields(const auto& visit) const {
+        visit("shape", shape);
+        visit("relative_bias", relative_bias);
+        visit("sinks", sinks);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -70,11 +69,11 @@ struct AttentionGrad {
     bool sinks = false;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const AttentionGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"shape", &AttentionGrad::shape},
-                          Field{"relative_bias", &AttentionGrad::relative_bias},
-                          Field{"sinks", &AttentionGrad::sinks},
-                          Field{"accumulation", &AttentionGrad::accumulation}};
+    void fields(const auto& visit) const {
+        visit("shape", shape);
+        visit("relative_bias", relative_bias);
+        visit("sinks", sinks);
+        visit("accumulation", accumulation);
     }
 
     Outputs outputs(const Specs& in) const;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -47,15 +46,15 @@ struct Collective {
     std::int64_t columns = 0;  ///< all_to_all between heads and tokens: columns a row afterwards
     std::int64_t rows = 0;     ///< all_to_all of expert rows: rows that arrive; 0: as many as leave
     bool operator==(const Collective&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"kind", &Collective::kind},
-                          Field{"axis", &Collective::axis},
-                          Field{"size", &Collective::size},
-                          Field{"async", &Collective::async},
-                          Field{"role", &Collective::role},
-                          Field{"accumulation", &Collective::accumulation},
-                          Field{"columns", &Collective::columns},
-                          Field{"rows", &Collective::rows}};
+    void fields(const auto& visit) const {
+        visit("kind", kind);
+        visit("axis", axis);
+        visit("size", size);
+        visit("async", async);
+        visit("role", role);
+        visit("accumulation", accumulation);
+        visit("columns", columns);
+        visit("rows", rows);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -69,9 +68,10 @@ struct Receive {
     std::int64_t columns = 0;
     DType dtype = DType::bf16;
     bool operator==(const Receive&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"rows", &Receive::rows}, Field{"columns", &Receive::columns},
-                          Field{"dtype", &Receive::dtype}};
+    void fields(const auto& visit) const {
+        visit("rows", rows);
+        visit("columns", columns);
+        visit("dtype", dtype);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -88,8 +88,9 @@ struct CopyToGroup {
     Axis axis = Axis::tensor;
     std::int64_t size = 1;
     bool operator==(const CopyToGroup&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"axis", &CopyToGroup::axis}, Field{"size", &CopyToGroup::size}};
+    void fields(const auto& visit) const {
+        visit("axis", axis);
+        visit("size", size);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -100,7 +101,7 @@ struct CopyToGroup {
 struct Wait {
     static constexpr std::string_view name = "wait";
     bool operator==(const Wait&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };

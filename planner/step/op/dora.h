@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -16,7 +15,7 @@ struct DoraNorm {
     static constexpr std::string_view name = "dora_norm";
     double scale = 1.0;
     bool operator==(const DoraNorm&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"scale", &DoraNorm::scale}}; }
+    void fields(const auto& visit) const { visit("scale", scale); }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
     void backward(Tape& tape, const OpNode& node) const;
@@ -27,9 +26,7 @@ struct DoraGrad {
     static constexpr std::string_view name = "dora_grad";
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const DoraGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"accumulation", &DoraGrad::accumulation}};
-    }
+    void fields(const auto& visit) const { visit("accumulation", accumulation); }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/step/op/attention.h"
 #include "planner/step/op/fields.h"
@@ -14,7 +13,7 @@ struct Scores {
     static constexpr std::string_view name = "scores";
     AttentionShape shape{};
     bool operator==(const Scores&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"shape", &Scores::shape}}; }
+    void fields(const auto& visit) const { visit("shape", shape); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -27,9 +26,9 @@ struct ScoresGrad {
     AttentionShape shape{};
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const ScoresGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"shape", &ScoresGrad::shape},
-                          Field{"accumulation", &ScoresGrad::accumulation}};
+    void fields(const auto& visit) const {
+        visit("shape", shape);
+        visit("accumulation", accumulation);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -40,7 +39,7 @@ struct ScoresGrad {
 struct Softmax {
     static constexpr std::string_view name = "softmax";
     bool operator==(const Softmax&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -52,9 +51,7 @@ struct SoftmaxGrad {
     static constexpr std::string_view name = "softmax_grad";
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const SoftmaxGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"accumulation", &SoftmaxGrad::accumulation}};
-    }
+    void fields(const auto& visit) const { visit("accumulation", accumulation); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -65,7 +62,7 @@ struct Context {
     static constexpr std::string_view name = "context";
     AttentionShape shape{};
     bool operator==(const Context&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"shape", &Context::shape}}; }
+    void fields(const auto& visit) const { visit("shape", shape); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -77,7 +74,7 @@ struct ContextGrad {
     static constexpr std::string_view name = "context_grad";
     AttentionShape shape{};
     bool operator==(const ContextGrad&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"shape", &ContextGrad::shape}}; }
+    void fields(const auto& visit) const { visit("shape", shape); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -15,8 +14,9 @@ struct Add {
     double scale = 1.0;  ///< c = scale * a + b
     bool in_place = true;
     bool operator==(const Add&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"scale", &Add::scale}, Field{"in_place", &Add::in_place}};
+    void fields(const auto& visit) const {
+        visit("scale", scale);
+        visit("in_place", in_place);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -27,7 +27,7 @@ struct Add {
 struct Accumulate {
     static constexpr std::string_view name = "accumulate";
     bool operator==(const Accumulate&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };
@@ -40,9 +40,10 @@ struct Dropout {
     bool in_place = true;
     std::int64_t site = 0;  ///< which dropout of its layer
     bool operator==(const Dropout&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"rate", &Dropout::rate}, Field{"in_place", &Dropout::in_place},
-                          Field{"site", &Dropout::site}};
+    void fields(const auto& visit) const {
+        visit("rate", rate);
+        visit("in_place", in_place);
+        visit("site", site);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -55,9 +56,9 @@ struct DropoutGrad {
     double rate = 0.0;
     bool in_place = true;
     bool operator==(const DropoutGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"rate", &DropoutGrad::rate},
-                          Field{"in_place", &DropoutGrad::in_place}};
+    void fields(const auto& visit) const {
+        visit("rate", rate);
+        visit("in_place", in_place);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -69,8 +70,9 @@ struct Cast {
     DType to = DType::f32;
     Role role = Role::activation;
     bool operator==(const Cast&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"to", &Cast::to}, Field{"role", &Cast::role}};
+    void fields(const auto& visit) const {
+        visit("to", to);
+        visit("role", role);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -84,9 +86,10 @@ struct SplitColumns {
     std::int64_t b = 0;
     std::int64_t c = 0;
     bool operator==(const SplitColumns&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"a", &SplitColumns::a}, Field{"b", &SplitColumns::b},
-                          Field{"c", &SplitColumns::c}};
+    void fields(const auto& visit) const {
+        visit("a", a);
+        visit("b", b);
+        visit("c", c);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -97,7 +100,7 @@ struct SplitColumns {
 struct JoinColumns {
     static constexpr std::string_view name = "join_columns";
     bool operator==(const JoinColumns&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };
@@ -107,7 +110,7 @@ struct JoinColumns {
 struct ScaleColumns {
     static constexpr std::string_view name = "scale_columns";
     bool operator==(const ScaleColumns&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
     void backward(Tape& tape, const OpNode& node) const;
@@ -117,7 +120,7 @@ struct ScaleColumns {
 struct ScaleColumnsGrad {
     static constexpr std::string_view name = "scale_columns_grad";
     bool operator==(const ScaleColumnsGrad&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };
@@ -126,7 +129,7 @@ struct ScaleColumnsGrad {
 struct GateRows {
     static constexpr std::string_view name = "gate_rows";
     bool operator==(const GateRows&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
     void backward(Tape& tape, const OpNode& node) const;
@@ -136,7 +139,7 @@ struct GateRows {
 struct GateRowsGrad {
     static constexpr std::string_view name = "gate_rows_grad";
     bool operator==(const GateRowsGrad&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };
@@ -146,7 +149,7 @@ struct PoolRows {
     static constexpr std::string_view name = "pool_rows";
     std::int64_t sequence = 0;
     bool operator==(const PoolRows&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"sequence", &PoolRows::sequence}}; }
+    void fields(const auto& visit) const { visit("sequence", sequence); }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };

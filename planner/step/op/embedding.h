@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -14,7 +13,7 @@ struct Embedding {
     static constexpr std::string_view name = "embedding";
     double scale = 1.0;
     bool operator==(const Embedding&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"scale", &Embedding::scale}}; }
+    void fields(const auto& visit) const { visit("scale", scale); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -27,9 +26,9 @@ struct EmbeddingGrad {
     double scale = 1.0;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const EmbeddingGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"scale", &EmbeddingGrad::scale},
-                          Field{"accumulation", &EmbeddingGrad::accumulation}};
+    void fields(const auto& visit) const {
+        visit("scale", scale);
+        visit("accumulation", accumulation);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -40,7 +39,7 @@ struct EmbeddingGrad {
 struct AddEmbedding {
     static constexpr std::string_view name = "add_embedding";
     bool operator==(const AddEmbedding&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

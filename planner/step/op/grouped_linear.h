@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -15,7 +14,7 @@ struct GroupedLinear {
     static constexpr std::string_view name = "grouped_linear";
     bool column = false;  ///< tensor parallelism: true splits output rows, false input columns
     bool operator==(const GroupedLinear&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"column", &GroupedLinear::column}}; }
+    void fields(const auto& visit) const { visit("column", column); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -26,7 +25,7 @@ struct GroupedLinear {
 struct GroupedGradInput {
     static constexpr std::string_view name = "grouped_grad_input";
     bool operator==(const GroupedGradInput&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -38,9 +37,9 @@ struct GroupedGradWeight {
     bool bias = false;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const GroupedGradWeight&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"bias", &GroupedGradWeight::bias},
-                          Field{"accumulation", &GroupedGradWeight::accumulation}};
+    void fields(const auto& visit) const {
+        visit("bias", bias);
+        visit("accumulation", accumulation);
     }
 
     Outputs outputs(const Specs& in) const;

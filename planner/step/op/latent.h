@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -16,8 +15,9 @@ struct LatentKv {
     std::int64_t nope = 0;
     std::int64_t v_dim = 0;
     bool operator==(const LatentKv&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"nope", &LatentKv::nope}, Field{"v_dim", &LatentKv::v_dim}};
+    void fields(const auto& visit) const {
+        visit("nope", nope);
+        visit("v_dim", v_dim);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -31,9 +31,10 @@ struct LatentKvGrad {
     std::int64_t rope = 0;
     std::int64_t v_dim = 0;
     bool operator==(const LatentKvGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"nope", &LatentKvGrad::nope}, Field{"rope", &LatentKvGrad::rope},
-                          Field{"v_dim", &LatentKvGrad::v_dim}};
+    void fields(const auto& visit) const {
+        visit("nope", nope);
+        visit("rope", rope);
+        visit("v_dim", v_dim);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

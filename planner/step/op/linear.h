@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -19,8 +18,9 @@ struct Linear {
     LinearStyle style = LinearStyle::replicated;
     bool f32_out = false;  ///< the MoE router's logits
     bool operator==(const Linear&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"style", &Linear::style}, Field{"f32_out", &Linear::f32_out}};
+    void fields(const auto& visit) const {
+        visit("style", style);
+        visit("f32_out", f32_out);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -33,7 +33,7 @@ struct LinearAdd {
     static constexpr std::string_view name = "linear_add";
     double scale = 1.0;
     bool operator==(const LinearAdd&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"scale", &LinearAdd::scale}}; }
+    void fields(const auto& visit) const { visit("scale", scale); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -46,9 +46,9 @@ struct LinearGradInput {
     double scale = 1.0;
     DType out_dtype = DType::bf16;
     bool operator==(const LinearGradInput&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"scale", &LinearGradInput::scale},
-                          Field{"out_dtype", &LinearGradInput::out_dtype}};
+    void fields(const auto& visit) const {
+        visit("scale", scale);
+        visit("out_dtype", out_dtype);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -61,9 +61,9 @@ struct LinearGradWeight {
     double scale = 1.0;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const LinearGradWeight&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"scale", &LinearGradWeight::scale},
-                          Field{"accumulation", &LinearGradWeight::accumulation}};
+    void fields(const auto& visit) const {
+        visit("scale", scale);
+        visit("accumulation", accumulation);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -75,9 +75,7 @@ struct BiasGrad {
     static constexpr std::string_view name = "bias_grad";
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const BiasGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"accumulation", &BiasGrad::accumulation}};
-    }
+    void fields(const auto& visit) const { visit("accumulation", accumulation); }
 
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -17,10 +16,11 @@ struct CrossEntropy {
     double softcap = 0.0;
     std::int64_t shards = 1;  ///< vocabulary shards; max and sum cross the tensor group
     bool operator==(const CrossEntropy&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{
-            Field{"in_place", &CrossEntropy::in_place}, Field{"scale", &CrossEntropy::scale},
-            Field{"softcap", &CrossEntropy::softcap}, Field{"shards", &CrossEntropy::shards}};
+    void fields(const auto& visit) const {
+        visit("in_place", in_place);
+        visit("scale", scale);
+        visit("softcap", softcap);
+        visit("shards", shards);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -34,10 +34,10 @@ struct CrossEntropyGrad {
     double scale = 1.0;
     double softcap = 0.0;
     bool operator==(const CrossEntropyGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"in_place", &CrossEntropyGrad::in_place},
-                          Field{"scale", &CrossEntropyGrad::scale},
-                          Field{"softcap", &CrossEntropyGrad::softcap}};
+    void fields(const auto& visit) const {
+        visit("in_place", in_place);
+        visit("scale", scale);
+        visit("softcap", softcap);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -56,14 +56,14 @@ struct HeadLoss {
     std::int64_t shards = 1;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const HeadLoss&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"chunk", &HeadLoss::chunk},
-                          Field{"scale", &HeadLoss::scale},
-                          Field{"softcap", &HeadLoss::softcap},
-                          Field{"input_gradient", &HeadLoss::input_gradient},
-                          Field{"weight_gradient", &HeadLoss::weight_gradient},
-                          Field{"shards", &HeadLoss::shards},
-                          Field{"accumulation", &HeadLoss::accumulation}};
+    void fields(const auto& visit) const {
+        visit("chunk", chunk);
+        visit("scale", scale);
+        visit("softcap", softcap);
+        visit("input_gradient", input_gradient);
+        visit("weight_gradient", weight_gradient);
+        visit("shards", shards);
+        visit("accumulation", accumulation);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -27,12 +26,15 @@ struct Norm {
     /// row, crosses the tensor group inside the op.
     std::int64_t shards = 1;
     bool operator==(const Norm&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{
-            Field{"kind", &Norm::kind},         Field{"eps", &Norm::eps},
-            Field{"residual", &Norm::residual}, Field{"branch_scale", &Norm::branch_scale},
-            Field{"bias", &Norm::bias},         Field{"gain_offset", &Norm::gain_offset},
-            Field{"group", &Norm::group},       Field{"shards", &Norm::shards}};
+    void fields(const auto& visit) const {
+        visit("kind", kind);
+        visit("eps", eps);
+        visit("residual", residual);
+        visit("branch_scale", branch_scale);
+        visit("bias", bias);
+        visit("gain_offset", gain_offset);
+        visit("group", group);
+        visit("shards", shards);
     }
 
     Outputs outputs(const Specs& in) const;
@@ -55,16 +57,16 @@ struct NormGrad {
     std::int64_t group = 0;
     Accumulation accumulation = Accumulation::overwrite;
     bool operator==(const NormGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"kind", &NormGrad::kind},
-                          Field{"bias", &NormGrad::bias},
-                          Field{"with_sum", &NormGrad::with_sum},
-                          Field{"in_place", &NormGrad::in_place},
-                          Field{"parameters", &NormGrad::parameters},
-                          Field{"branch_scale", &NormGrad::branch_scale},
-                          Field{"gain_offset", &NormGrad::gain_offset},
-                          Field{"group", &NormGrad::group},
-                          Field{"accumulation", &NormGrad::accumulation}};
+    void fields(const auto& visit) const {
+        visit("kind", kind);
+        visit("bias", bias);
+        visit("with_sum", with_sum);
+        visit("in_place", in_place);
+        visit("parameters", parameters);
+        visit("branch_scale", branch_scale);
+        visit("gain_offset", gain_offset);
+        visit("group", group);
+        visit("accumulation", accumulation);
     }
 
     Outputs outputs(const Specs& in) const;

@@ -2,10 +2,9 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
-#include "planner/spec/plan_request.h"
+#include "planner/spec/optimizer_kind.h"
 #include "planner/step/op/fields.h"
 
 namespace headroom {
@@ -18,9 +17,9 @@ struct GradNorm {
     Place place = Place::device;  ///< where the gradient lies and the pass runs
     Accumulation accumulation = Accumulation::add;
     bool operator==(const GradNorm&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"place", &GradNorm::place},
-                          Field{"accumulation", &GradNorm::accumulation}};
+    void fields(const auto& visit) const {
+        visit("place", place);
+        visit("accumulation", accumulation);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -36,10 +35,11 @@ struct Update {
     Place place = Place::device;  ///< where the pass runs
     bool loss_scaling = false;
     bool operator==(const Update&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"optimizer", &Update::optimizer},
-                          Field{"decayed", &Update::decayed}, Field{"place", &Update::place},
-                          Field{"loss_scaling", &Update::loss_scaling}};
+    void fields(const auto& visit) const {
+        visit("optimizer", optimizer);
+        visit("decayed", decayed);
+        visit("place", place);
+        visit("loss_scaling", loss_scaling);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

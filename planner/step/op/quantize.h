@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -19,7 +18,7 @@ struct Dequantize {
     static constexpr std::string_view name = "dequantize";
     DType to = DType::bf16;
     bool operator==(const Dequantize&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"to", &Dequantize::to}}; }
+    void fields(const auto& visit) const { visit("to", to); }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -28,21 +27,21 @@ struct Rope {
     std::int64_t sequence = 0;  ///< tokens of one sequence on this rank
     bool inverse = false;
     bool operator==(const Rope&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"head_dim", &Rope::head_dim},
-                          Field{"rotary", &Rope::rotary},
-                          Field{"tail", &Rope::tail},
-                          Field{"theta", &Rope::theta},
-                          Field{"scaling", &Rope::scaling},
-                          Field{"factor", &Rope::factor},
-                          Field{"low", &Rope::low},
-                          Field{"high", &Rope::high},
-                          Field{"attention", &Rope::attention},
-                          Field{"original", &Rope::original},
-                          Field{"truncate", &Rope::truncate},
-                          Field{"interleaved", &Rope::interleaved},
-                          Field{"sequence", &Rope::sequence},
-                          Field{"inverse", &Rope::inverse}};
+    void fields(const auto& visit) const {
+        visit("head_dim", head_dim);
+        visit("rotary", rotary);
+        visit("tail", tail);
+        visit("theta", theta);
+        visit("scaling", scaling);
+        visit("factor", factor);
+        visit("low", low);
+        visit("high", high);
+        visit("attention", attention);
+        visit("original", original);
+        visit("truncate", truncate);
+        visit("interleaved", interleaved);
+        visit("sequence", sequence);
+        visit("inverse", inverse);
     }
 
     Outputs outputs(const Specs& in) const;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -20,13 +19,13 @@ struct TopK {
     double aux = 0.0;
     double z = 0.0;
     bool operator==(const TopK&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"k", &TopK::k},
-                          Field{"score", &TopK::score},
-                          Field{"normalize", &TopK::normalize},
-                          Field{"scale", &TopK::scale},
-                          Field{"aux", &TopK::aux},
-                          Field{"z", &TopK::z}};
+    void fields(const auto& visit) const {
+        visit("k", k);
+        visit("score", score);
+        visit("normalize", normalize);
+        visit("scale", scale);
+        visit("aux", aux);
+        visit("z", z);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -42,11 +41,12 @@ struct TopKGrad {
     double aux = 0.0;
     double z = 0.0;
     bool operator==(const TopKGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"score", &TopKGrad::score},
-                          Field{"normalize", &TopKGrad::normalize},
-                          Field{"scale", &TopKGrad::scale}, Field{"aux", &TopKGrad::aux},
-                          Field{"z", &TopKGrad::z}};
+    void fields(const auto& visit) const {
+        visit("score", score);
+        visit("normalize", normalize);
+        visit("scale", scale);
+        visit("aux", aux);
+        visit("z", z);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -60,8 +60,9 @@ struct Permute {
     std::int64_t experts = 1;
     std::int64_t slots = 0;
     bool operator==(const Permute&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"experts", &Permute::experts}, Field{"slots", &Permute::slots}};
+    void fields(const auto& visit) const {
+        visit("experts", experts);
+        visit("slots", slots);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -75,8 +76,9 @@ struct PermuteGrad {
     std::int64_t tokens = 0;
     std::int64_t k = 1;
     bool operator==(const PermuteGrad&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"tokens", &PermuteGrad::tokens}, Field{"k", &PermuteGrad::k}};
+    void fields(const auto& visit) const {
+        visit("tokens", tokens);
+        visit("k", k);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
@@ -87,7 +89,7 @@ struct Unpermute {
     static constexpr std::string_view name = "unpermute";
     std::int64_t tokens = 0;
     bool operator==(const Unpermute&) const = default;
-    static constexpr auto fields() { return std::tuple{Field{"tokens", &Unpermute::tokens}}; }
+    void fields(const auto& visit) const { visit("tokens", tokens); }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
     void backward(Tape& tape, const OpNode& node) const;
@@ -97,7 +99,7 @@ struct Unpermute {
 struct UnpermuteGrad {
     static constexpr std::string_view name = "unpermute_grad";
     bool operator==(const UnpermuteGrad&) const = default;
-    static constexpr auto fields() { return std::tuple{}; }
+    void fields(const auto& /*visit*/) const {}
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;
 };

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 
 #include "planner/spec/model_spec.h"
 #include "planner/step/op/fields.h"
@@ -17,10 +16,11 @@ struct Transfer {
     Role role = Role::activation;
     Accumulation accumulation = Accumulation::overwrite;  ///< gradients summed in host memory
     bool operator==(const Transfer&) const = default;
-    static constexpr auto fields() {
-        return std::tuple{Field{"to", &Transfer::to}, Field{"from", &Transfer::from},
-                          Field{"role", &Transfer::role},
-                          Field{"accumulation", &Transfer::accumulation}};
+    void fields(const auto& visit) const {
+        visit("to", to);
+        visit("from", from);
+        visit("role", role);
+        visit("accumulation", accumulation);
     }
     Outputs outputs(const Specs& in) const;
     Work work(const Specs& in, const Specs& out) const;

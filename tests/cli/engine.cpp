@@ -1,0 +1,45 @@
+#include "planner/base/json.h"
+#include "tests/cli/program.h"
+#include "tests/support/catch.h"
+
+using namespace headroom;
+using headroom::test::Folder;
+using headroom::test::run_headroom;
+
+TEST_CASE("APlanForAFrameworkIsForecastAsItsToolsShowIt") {
+    const Folder folder;
+    const auto file = folder.file("plan.json");
+    const auto plan = run_headroom(
+        "plan meta-llama/Llama-3.1-8B --gpu rtx-4090 --goal adapt --sequence 2048 --engine hf "
+        "--json -o " +
+        file);
+    INFO(plan.error);
+    REQUIRE(plan.exit == 0);
+    const Json chosen = plan.json().at("engine");
+    CHECK(chosen.at("fits") == true);
+    CHECK(chosen.at("plan").at("request").at("engine") == "hf");
+
+    // The saved plan is that one, and predicting it again says the same.
+    const auto again = run_headroom("predict --json " + file);
+    REQUIRE(again.exit == 0);
+    const Json engine = again.json().at("engine");
+    CHECK(engine.at("memory_gib") == chosen.at("memory_gib"));
+    CHECK(engine.at("step_s") == chosen.at("step_s"));
+    const auto& memory = engine.at("memory_gib");
+    CHECK(memory.at("allocated") <= memory.at("reserved"));
+    CHECK(memory.at("reserved") < memory.at("process").at("expected"));
+}
+
+TEST_CASE("WhatOurRuntimeHoldsMayNotFitWithAFramework") {
+    const Folder folder;
+    const auto file = folder.file("plan.json");
+    REQUIRE(
+        run_headroom(
+            "plan meta-llama/Llama-3.1-8B --gpu rtx-4090 --goal adapt --sequence 2048 -o " + file)
+            .exit == 0);
+    CHECK(run_headroom("predict " + file).exit == 0);
+    const auto run = run_headroom("predict --engine hf " + file);
+    CHECK(run.exit == 3);
+    CHECK(run.out.find("With hf (trainer) does not fit") != std::string::npos);
+    CHECK(run_headroom("predict --engine headroom " + file).exit == 0);
+}
