@@ -53,6 +53,12 @@ function(headroom_box name)
   if(name STREQUAL "search")
     target_link_libraries(headroom_${name} ${scope} TBB::tbb)
   endif()
+  if(name STREQUAL "score")
+    target_link_libraries(headroom_${name} PRIVATE Eigen3::Eigen)
+    # Dense algebra of a few hundred unknowns, solved hundreds of times: optimized in every preset.
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/planner/score/timing_fit.cpp
+                                PROPERTIES COMPILE_OPTIONS "-O2")
+  endif()
   if(sources AND HEADROOM_PCH)
     target_precompile_headers(headroom_${name} REUSE_FROM headroom_base_headers)
   endif()

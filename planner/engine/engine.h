@@ -25,6 +25,12 @@ enum class WeightGradient : std::uint8_t {
     unsharded,  ///< a tensor of its unit that lives until its reduce-scatter
     bucketed,   ///< freed into a reduction bucket (ZeRO 2 and 3)
 };
+/// Generation of the fused attention: what part of the device's best kernels it reaches.
+enum class AttentionKernel : std::uint8_t {
+    triton,  ///< FlashAttention 1 and its Triton port
+    flash2,  ///< FlashAttention 2, written for sm_80
+    native,  ///< written for the device: cuDNN, FlashAttention 3
+};
 /// How kernels are launched: what the host needs between two of them.
 enum class Launch : std::uint8_t { eager, compiled, graphs, native };
 
@@ -68,6 +74,7 @@ struct Engine {
     FrameworkBuffers buffers{};
     WeightGradient weight_gradient = WeightGradient::own;
     Launch launch = Launch::eager;
+    AttentionKernel attention = AttentionKernel::flash2;
     SegmentGrowth segments = SegmentGrowth::fixed;
     std::int64_t vocab_multiple = 1;  ///< the table is padded to this many rows a tensor rank
     double dropout = 0.0;             ///< unless the run says otherwise
@@ -94,6 +101,11 @@ struct EngineSettings {
     double master_bytes = -1.0;         ///< >= 0
     std::int64_t optimizer_shards = 0;  ///< ranks of the ZeRO-1 group; 0: all replicas
     bool embeddings_count_as_layers = false;
+    double recomputed_share = 1.0;        ///< of the layers, where layers are run again
+    bool deterministic = false;           ///< attention falls back to kernels that are
+    bool sinks_unfused = false;           ///< attention with sinks stores its scores
+    bool experts_span_tensor = false;     ///< the expert group takes the tensor ranks in
+    bool dispatches_once_a_node = false;  ///< a token crosses the network once a node
 };
 
 }  // namespace headroom

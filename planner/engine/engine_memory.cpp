@@ -129,17 +129,29 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
 
 }  // namespace
 
+/// Whether embedding and head take a layer's place in the split over stages: said by the run, or
+/// needed for stages of equal length (Megatron's account_for_embedding/loss_in_pipeline_split).
+static bool embeddings_take_places(const PlanRequest& request, const EngineSettings& settings) {
+    const auto& layout = request.layout;
+    return layout.pipeline > 1 &&
+           (settings.embeddings_count_as_layers ||
+            request.model.layers % (layout.pipeline * layout.interleave) != 0);
+}
+
 Stage engine_stage(const PlanRequest& request, const EngineSettings& settings, std::int64_t index) {
     const auto& layout = request.layout;
-    if (!settings.embeddings_count_as_layers || layout.pipeline == 1 || layout.interleave > 1) {
-        return stage_of(request, index);
-    }
+    const bool two_stacks = request.model.stack == Stack::encoder_decoder;
+    if (two_stacks || !embeddings_take_places(request, settings)) return stage_of(request, index);
     Stage stage{.has_embedding = index == 0, .has_head = index == layout.pipeline - 1};
-    const std::int64_t slots = request.model.layers + 2;
+    const std::int64_t places = request.model.layers + 2;
+    const std::int64_t slots = layout.pipeline * layout.interleave;
     const auto edge = [&](std::int64_t i) {
-        return std::clamp<std::int64_t>(slots * i / layout.pipeline - 1, 0, request.model.layers);
+        return std::clamp<std::int64_t>(places * i / slots - 1, 0, request.model.layers);
     };
-    stage.chunks.push_back({edge(index), edge(index + 1)});
+    for (std::int64_t chunk = 0; chunk < layout.interleave; ++chunk) {
+        const std::int64_t slot = chunk * layout.pipeline + index;
+        stage.chunks.push_back({edge(slot), edge(slot + 1)});
+    }
     return stage;
 }
 

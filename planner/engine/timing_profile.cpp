@@ -1,41 +1,97 @@
 #include "planner/engine/timing_profile.h"
 
 #include <algorithm>
+#include <span>
 
 #include "planner/base/json.h"
 
 namespace headroom {
 namespace {
 
-/// Efficiencies of a rated speed lie below 1; what the profile's own fraction holds back may be
-/// exceeded a little.
+/// Efficiencies of a rated speed lie below 1; what the profile's own fraction or an expected rate
+/// holds back may be exceeded a little.
 constexpr std::array<NumberRange, kGpuNumbers> kGpuRanges{{
-    {0.25, 0.75, 1.00},  // gemm
-    {0.15, 0.60, 1.00},  // narrow
-    {0.08, 0.50, 0.95},  // attention
+    {0.50, 1.00, 1.20},  // gemm
+    {0.50, 1.00, 1.30},  // narrow
+    {0.20, 0.60, 0.95},  // attention
     {0.10, 0.45, 0.95},  // batched
-    {0.20, 0.75, 0.95},  // memory
-    {0.10, 0.80, 1.15},  // link
+    {0.50, 0.80, 0.95},  // memory
+    {0.30, 0.85, 1.10},  // link
+    {0.05, 0.60, 1.15},  // pcie
     {0.05, 0.80, 1.15},  // network
     {2.0, 6.0, 12.0},    // launch_us
 }};
 constexpr std::array<NumberRange, kFrameworkNumbers> kFrameworkRanges{{
-    {0.3, 1.5, 8.0},    // passes
-    {0.02, 2.0, 15.0},  // kernels
-    {0.0, 0.3, 1.0},    // exposed
-    {0.0, 0.2, 0.95},   // overlap
-    {0.05, 0.7, 1.5},   // expert
-    {0.0, 5.0, 60.0},   // step_ms
-    {0.9, 1.03, 1.6},   // slowdown
+    {0.5, 1.5, 6.0},   // passes
+    {0.5, 2.0, 10.0},  // kernels
+    {0.0, 0.3, 1.0},   // exposed
+    {0.0, 0.2, 0.95},  // overlap
+    {0.05, 0.7, 3.0},  // expert
+    {0.0, 4.0, 15.0},  // expert_ms
+    {0.0, 5.0, 60.0},  // step_ms
+    {0.9, 1.03, 1.6},  // slowdown
 }};
 
-constexpr std::array kGpuOrder{GpuNumber::gemm,    GpuNumber::narrow,   GpuNumber::attention,
-                               GpuNumber::batched, GpuNumber::memory,   GpuNumber::link,
-                               GpuNumber::network, GpuNumber::launch_us};
+constexpr std::array kGpuOrder{GpuNumber::gemm,    GpuNumber::narrow,  GpuNumber::attention,
+                               GpuNumber::batched, GpuNumber::memory,  GpuNumber::link,
+                               GpuNumber::pcie,    GpuNumber::network, GpuNumber::launch_us};
 constexpr std::array kFrameworkOrder{FrameworkNumber::passes,  FrameworkNumber::kernels,
                                      FrameworkNumber::exposed, FrameworkNumber::overlap,
-                                     FrameworkNumber::expert,  FrameworkNumber::step_ms,
-                                     FrameworkNumber::slowdown};
+                                     FrameworkNumber::expert,  FrameworkNumber::expert_ms,
+                                     FrameworkNumber::step_ms, FrameworkNumber::slowdown};
+
+/// Whose numbers a kind leans on while it is fitted, and takes when it has none of its own.
+struct Member {
+    std::string_view name;
+    std::string_view family;
+};
+constexpr std::array kGpuFamilies{Member{"GH100", "hopper"},
+                                  Member{"h100-96-hbm2e-500w", "hopper"},
+                                  Member{"GB100", "blackwell"},
+                                  Member{"GB110", "blackwell"},
+                                  Member{"b200", "blackwell"},
+                                  Member{"gb200", "blackwell"},
+                                  Member{"b300", "blackwell"},
+                                  Member{"gb300", "blackwell"},
+                                  Member{"AD102", "workstation"},
+                                  Member{"AD104", "workstation"},
+                                  Member{"GB202", "workstation"},
+                                  Member{"rtx-4090", "workstation"},
+                                  Member{"rtx-5090", "workstation"},
+                                  Member{"rtx-5060ti", "workstation"},
+                                  Member{"rtx-pro-6000-blackwell", "workstation"},
+                                  Member{"l40s", "workstation"},
+                                  Member{"GA102", "workstation-ampere"},
+                                  Member{"rtx-3090", "workstation-ampere"},
+                                  Member{"rtx-a5000", "workstation-ampere"}};
+constexpr std::array kFrameworkFamilies{Member{"megatron-core", "megatron"},
+                                        Member{"megatron-core-2026", "megatron"},
+                                        Member{"fsdp1", "pytorch"},
+                                        Member{"llm-foundry", "pytorch"},
+                                        Member{"torchtitan", "pytorch"},
+                                        Member{"torchtune", "pytorch"},
+                                        Member{"litgpt", "pytorch"},
+                                        Member{"hf", "pytorch"},
+                                        Member{"fsdp-qlora", "pytorch"},
+                                        Member{"deepspeed", "pytorch"},
+                                        Member{"internevo", "pytorch"},
+                                        Member{"nanotron", "pytorch"},
+                                        Member{"llmq", "native"},
+                                        Member{"llm.c", "native"}};
+
+std::string_view family_in(std::span<const Member> members, std::string_view name) {
+    const auto found = std::ranges::find(members, name, &Member::name);
+    return found == members.end() ? std::string_view() : found->family;
+}
+
+/// The set of that name, else its family's, else the prior.
+template <class Timing>
+Timing timing_of(const std::map<std::string, Timing>& sets, const std::string& name,
+                 std::string_view family, Timing prior) {
+    if (const auto own = sets.find(name); own != sets.end()) return own->second;
+    const auto shared = sets.find(std::string(family));
+    return shared != sets.end() ? shared->second : prior;
+}
 
 template <class Order, class Values>
 Json numbers_json(const Order& order, const Values& values) {
@@ -89,14 +145,18 @@ FrameworkTiming prior_framework_timing() {
     return timing;
 }
 
+std::string_view gpu_family(std::string_view kind) { return family_in(kGpuFamilies, kind); }
+std::string_view framework_family(std::string_view framework) {
+    return family_in(kFrameworkFamilies, framework);
+}
+
 GpuTiming TimingProfile::gpu(const std::string& kind) const {
-    const auto found = gpus.find(kind);
-    return found != gpus.end() ? found->second : prior_gpu_timing();
+    return timing_of(gpus, kind, gpu_family(kind), prior_gpu_timing());
 }
 
 FrameworkTiming TimingProfile::framework(const std::string& framework_name) const {
-    const auto found = frameworks.find(framework_name);
-    return found != frameworks.end() ? found->second : prior_framework_timing();
+    return timing_of(frameworks, framework_name, framework_family(framework_name),
+                     prior_framework_timing());
 }
 
 BandFactors TimingProfile::band(std::initializer_list<std::string> names) const {

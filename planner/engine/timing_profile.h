@@ -19,6 +19,10 @@ NumberRange range_of(FrameworkNumber number);
 GpuTiming prior_gpu_timing();
 FrameworkTiming prior_framework_timing();
 
+/// The family of a kind of GPU (by its name or its chip) or of a framework; empty: it has none.
+std::string_view gpu_family(std::string_view kind);
+std::string_view framework_family(std::string_view framework);
+
 /// Half-width of a band as factors on a prediction: low * predicted .. high * predicted.
 struct BandFactors {
     double low = 0.8;
@@ -34,7 +38,7 @@ struct TimingProfile {
     std::map<std::string, std::string> fitted_on{};  ///< rows, by parameter set
     std::map<std::string, std::string> sources{};
 
-    /// The set of that name, else the prior.
+    /// The set of that name, else its family's, else the prior.
     [[nodiscard]] GpuTiming gpu(const std::string& kind) const;
     [[nodiscard]] FrameworkTiming framework(const std::string& name) const;
     /// The first of the names that has a band, else a wide one.

@@ -7,21 +7,22 @@
 
 namespace headroom {
 
-/// Work of one micro-batch on one rank, in seconds at the device's rated speed: what a timing
-/// profile's efficiencies divide.
+/// Work of one micro-batch on one rank, in seconds at the device's rated speed (products: at what
+/// its power sustains): what a timing profile's efficiencies divide.
 struct MicroTerms {
-    double gemm = 0.0;          ///< 16-bit products, shapes and waves accounted for
-    double gemm_narrow = 0.0;   ///< products in the narrow format
-    double narrow_bytes = 0.0;  ///< passes that quantize their operands, by memory bandwidth
-    double attention = 0.0;     ///< fused attention
-    double batched = 0.0;       ///< products of unfused attention
-    double memory = 0.0;        ///< other kernels, by memory bandwidth
-    double kernels = 0.0;       ///< count
+    double gemm = 0.0;         ///< 16-bit products, shapes and waves accounted for
+    double gemm_narrow = 0.0;  ///< products in the narrow format
+    double attention = 0.0;    ///< fused attention
+    double batched = 0.0;      ///< products of unfused attention
+    double memory = 0.0;       ///< other kernels, by memory bandwidth
+    double counted = 0.0;      ///< passes whose number is known: quantization, fp32 accumulation,
+                               ///< adapters' products, stored scores; by memory bandwidth
+    double kernels = 0.0;      ///< count
+    double expert_layers = 0.0;
     std::array<double, kWires> tensor{};  ///< collectives on the critical path, by slowest wire
     std::array<double, kWires> context{};
     std::array<double, kWires> expert{};
-    double send = 0.0;   ///< to the neighbouring stage
-    double calls = 0.0;  ///< collectives, count
+    double send = 0.0;  ///< to the neighbouring stage
 };
 
 /// What a step adds once, whatever its micro-batches.

@@ -35,6 +35,7 @@ constexpr std::array kFrameworks{
     FrameworkWord{"llmq", "llmq", "2025"},
     FrameworkWord{"llm.c", "llm.c", "2024"},
     FrameworkWord{"DeepSpeed", "deepspeed", "zero"},
+    FrameworkWord{"Megatron-Bridge 26", "megatron", "core-2026"},
     FrameworkWord{"Megatron", "megatron", "core"},
     FrameworkWord{"NeMo", "megatron", "core"},
     FrameworkWord{"transformers", "hf", "trainer"},

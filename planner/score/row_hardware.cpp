@@ -17,11 +17,12 @@ struct GpuName {
     double bandwidth_gb_s = 0.0;  ///< > 0: differs from the profile's
     double capacity_gib = 0.0;
     double share_of_peak = 1.0;
+    double watts = 0.0;  ///< > 0: differs from the profile's
 };
 
 constexpr std::array kGpus{
     GpuName{"h100", "h100-sxm5-80gb"},
-    GpuName{"h100-96-hbm2e-500w", "h100-sxm5-80gb", 2400.0, 94.9},
+    GpuName{"h100-96-hbm2e-500w", "h100-sxm5-80gb", 2400.0, 94.9, 1.0, 500.0},
     GpuName{"h200", "h200-sxm-141gb"},
     GpuName{"h800", "h800-sxm5-80gb"},
     GpuName{"a100", "a100-sxm4-80gb"},
@@ -41,9 +42,9 @@ constexpr std::array kGpus{
     GpuName{"rtx-5090", "rtx-5090"},
     GpuName{"rtx-a6000", "rtx-a6000"},
     // 64 SMs of GA102 against the A6000's 84, 768 GB/s (vendor's data sheet).
-    GpuName{"rtx-a5000", "rtx-a6000", 768.0, 23.68, 64.0 / 84.0},
+    GpuName{"rtx-a5000", "rtx-a6000", 768.0, 23.68, 64.0 / 84.0, 230.0},
     // 36 SMs of GB206 against the 5090's 170, 448 GB/s (vendor's data sheet).
-    GpuName{"rtx-5060ti", "rtx-5090", 448.0, 15.47, 36.0 / 170.0},
+    GpuName{"rtx-5060ti", "rtx-5090", 448.0, 15.47, 36.0 / 170.0, 180.0},
     GpuName{"l40s", "l40s"},
     GpuName{"mi300x", "mi300x"},
 };
@@ -98,6 +99,7 @@ HardwareRequest row_hardware(const MeasuredRow& row, const Library& library) {
             gpu.memory_bandwidth = gigabytes_per_second(named->bandwidth_gb_s);
         }
         if (named->capacity_gib > 0.0) gpu.memory_capacity = gibibytes(named->capacity_gib);
+        if (named->watts > 0.0) gpu.tdp_watts = named->watts;
         for (auto& [dtype, peak] : gpu.peak) peak = peak * named->share_of_peak;
     }
     set_node(gpu, row.hardware, request.gpus);

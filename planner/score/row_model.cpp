@@ -15,6 +15,7 @@ void set_attention(ModelSpec& spec, const Json& model) {
         attention.head_dim = spec.hidden / attention.heads;
     }
     attention.qkv_bias = flag_of(model, "qkv_bias");
+    attention.sinks = has_text(spec.name, "gpt-oss");  // one learned logit a head, in all sizes
     if (count_of(model, "kv_lora_rank", 0) > 0) {
         attention.latent = LatentAttention{.q_rank = count_of(model, "q_lora_rank", 0),
                                            .kv_rank = count_of(model, "kv_lora_rank", 0),

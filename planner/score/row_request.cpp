@@ -72,6 +72,7 @@ ExpressedRow expressed(const MeasuredRow& row, const Engine& engine, const Libra
     read_recompute(row, out);
     read_adapter(row, out);
     read_offload(row, out);
+    read_execution(row, out);
     pad_vocabulary(out);
     fuse_matrices(out);
     fit_interleave(out);

@@ -11,6 +11,7 @@ void read_training(const MeasuredRow& row, ExpressedRow& out);
 void read_layout(const MeasuredRow& row, ExpressedRow& out);
 void read_recompute(const MeasuredRow& row, ExpressedRow& out);
 void read_adapter(const MeasuredRow& row, ExpressedRow& out);
+void read_execution(const MeasuredRow& row, ExpressedRow& out);
 void read_offload(const MeasuredRow& row, ExpressedRow& out);
 
 }  // namespace headroom

@@ -5,7 +5,9 @@
 #include <set>
 
 #include "planner/engine/forecast.h"
+#include "planner/score/bands.h"
 #include "planner/score/baselines.h"
+#include "planner/score/timing_fit.h"
 
 namespace headroom {
 namespace {
@@ -126,13 +128,13 @@ std::vector<std::uint64_t> folds_of(const ScoredRows& rows) {
 }
 
 /// Predicts every row by numbers fitted without its model.
-void leave_models_out(ScoredRows& rows) {
+void leave_models_out(ScoredRows& rows, const TimingProfile& fitted_on_all) {
     const std::vector<std::uint64_t> folds = folds_of(rows);
     for (std::uint64_t fold = 0; fold < kFolds; ++fold) {
         const auto outside = [&](const ScoredRow& r) {
             return folds[static_cast<std::size_t>(&r - rows.scored.data())] != fold;
         };
-        const TimingProfile profile = fit_timing(rows, outside);
+        const TimingProfile profile = fit_timing(rows, outside, fitted_on_all);
         for (auto& row : rows.scored) {
             if (!row.seconds || outside(row)) continue;
             row.seconds_left_out = Figure{.measured = row.seconds->measured,
@@ -183,7 +185,7 @@ TimingProfile fit_profile(ScoredRows& rows) {
 Score score(ScoredRows worked, const TimingProfile& profile) {
     Score out{.rows = std::move(worked)};
     for (auto& row : out.rows.scored) apply(row, profile);
-    leave_models_out(out.rows);
+    leave_models_out(out.rows, profile);
     for (auto& row : out.rows.scored) {
         if (row.seconds_left_out) {
             apply_band(*row.seconds_left_out, profile.band({time_band(row), "time"}));

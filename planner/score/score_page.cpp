@@ -178,7 +178,7 @@ std::string score_page(const Score& score) {
         "not edit. {} published measurements are predicted from what their sources say ran; {} are "
         "not, for the reasons at the end. Errors are in percent of the measured value: predicted / "
         "measured - 1. What is fitted is in `profiles/engines/timing.json`, with the rows it was "
-        "fitted on: eight numbers a kind of GPU, seven a framework, none a model, a source or a "
+        "fitted on: nine numbers a kind of GPU, eight a framework, none a model, a source or a "
         "row. "
         "Where a framework was measured with fewer than three models, a number of GPUs is left out "
         "instead of a model. How strongly the fit is pulled to its priors was chosen on these "

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,107 +12,282 @@
 namespace headroom {
 namespace {
 
-/// Below this relative error rows pull in proportion to their error's square, above to the error.
-constexpr double kSoft = 0.03;
-/// Cost of a parameter at the end of its range, in rows' errors.
-constexpr double kPull = 0.1;
+/// Relative error beyond which a row is taken for one that something else explains.
+constexpr double kSoft = 0.07;
+/// Cost of a number at the end of its range, in rows' errors: of a family or one without, and of a
+/// kind that leans on its family.
+constexpr double kPull = 0.2;
+constexpr double kFamilyPull = 0.1;
 /// Rows of a group count n^(-kCrowd) each.
 constexpr double kCrowd = 0.1;
-constexpr int kRounds = 60;
-constexpr double kFirstStep = 0.15;
-constexpr double kShrink = 0.93;
+constexpr int kRounds = 40;
+constexpr int kTries = 8;
+constexpr double kSettled = 1e-6;
+
+using Vector = Eigen::VectorXd;
+using Matrix = Eigen::MatrixXd;
+
+/// Numbers of one kind of GPU or one framework (or a family of them) within the vector of all.
+struct Set {
+    std::string name{};
+    bool of_gpu = true;
+    Eigen::Index first = 0;
+    Eigen::Index parent = -1;  ///< first number of its family's set
+};
 
 struct FitRow {
     const ScoredRow* row = nullptr;
     double weight = 1.0;
-    GpuTiming* gpu = nullptr;
-    FrameworkTiming* framework = nullptr;
+    Eigen::Index gpu = 0;
+    Eigen::Index framework = 0;
 };
 
-double loss(const FitRow& fit) {
-    const double seconds = step_seconds(*fit.row->step, *fit.gpu, *fit.framework);
-    const double error = std::log(seconds / fit.row->seconds->measured);
-    return fit.weight * (std::sqrt(error * error + kSoft * kSoft) - kSoft);
-}
+constexpr Eigen::Index kRowNumbers = kGpuNumbers + kFrameworkNumbers;
 
-double pull(double value, const NumberRange& range) {
-    const double side = value < range.prior ? range.prior - range.low : range.high - range.prior;
-    const double away = side > 0.0 ? (value - range.prior) / side : 0.0;
-    return kPull * away * away;
-}
-
-/// One parameter and the rows that feel it.
-struct Dial {
-    double* value = nullptr;
-    NumberRange range{};
-    const std::vector<std::size_t>* rows = nullptr;
-};
-
-double cost(const std::vector<FitRow>& rows, const Dial& dial) {
-    double sum = pull(*dial.value, dial.range);
-    for (const auto i : *dial.rows) sum += loss(rows[i]);
-    return sum;
-}
-
-void turn(const std::vector<FitRow>& rows, const Dial& dial, double step) {
-    const double here = *dial.value;
-    double best = cost(rows, dial);
-    double chosen = here;
-    for (const double side : {-1.0, 1.0}) {
-        // Wide ranges are walked in proportion to where they stand.
-        const double span = dial.range.high > 3.0 ? std::max(here, dial.range.prior * 0.05) * 2.0
-                                                  : dial.range.high - dial.range.low;
-        *dial.value = std::clamp(here + side * step * span, dial.range.low, dial.range.high);
-        const double now = cost(rows, dial);
-        if (now < best - 1e-12) {
-            best = now;
-            chosen = *dial.value;
+class Fitter {
+public:
+    Fitter(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses) {
+        std::map<std::string, double> crowd;
+        for (const auto& row : rows.scored) {
+            if (row.step && uses(row)) crowd[row.row->group] += 1.0;
+        }
+        for (const auto& row : rows.scored) {
+            if (!row.step || !uses(row)) continue;
+            const std::string framework(row.expressed.engine->framework);
+            FitRow fit{.row = &row, .weight = std::pow(crowd[row.row->group], -kCrowd)};
+            fit.gpu = set_of(gpu_kind(row), true);
+            fit.framework = set_of(framework, false);
+            told_[{gpu_kind(row), true}].add(row.row->group);
+            told_[{framework, false}].add(row.row->group);
+            rows_.push_back(fit);
         }
     }
-    *dial.value = chosen;
-}
 
-std::vector<FitRow> fit_rows(const ScoredRows& rows,
-                             const std::function<bool(const ScoredRow&)>& uses,
-                             TimingProfile& profile) {
-    std::map<std::string, double> crowd;
-    for (const auto& row : rows.scored) {
-        if (row.step && uses(row)) crowd[row.row->group] += 1.0;
+    TimingProfile run(const TimingProfile& start) {
+        Vector x = first_guess(start);
+        double lambda = 1e-2;
+        double cost = cost_of(x);
+        for (int round = 0; round < kRounds; ++round) {
+            const Slope slope = slope_at(x);
+            const double before = cost;
+            for (int attempt = 0; attempt < kTries; ++attempt, lambda *= 4.0) {
+                const Vector next = moved(x, slope, lambda);
+                const double now = cost_of(next);
+                if (now >= cost) continue;
+                x = next;
+                cost = now;
+                lambda = std::max(lambda / 5.0, 1e-7);
+                break;
+            }
+            if (before - cost < kSettled * before) break;
+        }
+        return profile_of(x);
     }
-    std::vector<FitRow> out;
-    for (const auto& row : rows.scored) {
-        if (!row.step || !uses(row)) continue;
-        const std::string framework(row.expressed.engine->framework);
-        auto& gpu = profile.gpus.try_emplace(gpu_kind(row), prior_gpu_timing()).first->second;
-        auto& how =
-            profile.frameworks.try_emplace(framework, prior_framework_timing()).first->second;
-        out.push_back({&row, std::pow(crowd[row.row->group], -kCrowd), &gpu, &how});
+
+private:
+    struct Slope {
+        Vector gradient;
+        Matrix curvature;
+    };
+    struct Told {
+        std::size_t rows = 0;
+        std::set<std::string> groups{};
+        void add(const std::string& group) {
+            ++rows;
+            groups.insert(group);
+        }
+    };
+
+    /// First number of that set; its family is made with it.
+    Eigen::Index set_of(const std::string& name, bool of_gpu) {
+        for (const auto& set : sets_) {
+            if (set.name == name && set.of_gpu == of_gpu) return set.first;
+        }
+        const std::string family(of_gpu ? gpu_family(name) : framework_family(name));
+        const Eigen::Index parent = family.empty() ? -1 : set_of(family, of_gpu);
+        const auto first = static_cast<Eigen::Index>(ranges_.size());
+        const std::size_t count = of_gpu ? kGpuNumbers : kFrameworkNumbers;
+        for (std::size_t i = 0; i < count; ++i) {
+            ranges_.push_back(of_gpu ? range_of(static_cast<GpuNumber>(i))
+                                     : range_of(static_cast<FrameworkNumber>(i)));
+            parents_.push_back(parent < 0 ? -1 : parent + static_cast<Eigen::Index>(i));
+        }
+        sets_.push_back({name, of_gpu, first, parent});
+        return first;
     }
-    return out;
-}
 
-double quantile(std::vector<double> values, double at) {
-    std::ranges::sort(values);
-    const double place = at * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    const double part = place - static_cast<double>(below);
-    return values[below] * (1.0 - part) + values[above] * part;
-}
+    [[nodiscard]] static GpuTiming gpu_at(const Vector& x, Eigen::Index first) {
+        GpuTiming timing{};
+        std::copy_n(x.data() + first, timing.size(), timing.begin());
+        return timing;
+    }
+    [[nodiscard]] static FrameworkTiming framework_at(const Vector& x, Eigen::Index first) {
+        FrameworkTiming timing{};
+        std::copy_n(x.data() + first, timing.size(), timing.begin());
+        return timing;
+    }
 
-/// Fewer rows than this say nothing about their own tails.
-constexpr std::size_t kRowsForABand = 12;
+    [[nodiscard]] Vector first_guess(const TimingProfile& start) const {
+        Vector x(static_cast<Eigen::Index>(ranges_.size()));
+        for (const auto& set : sets_) {
+            const GpuTiming gpu = start.gpu(set.name);
+            const FrameworkTiming framework = start.framework(set.name);
+            if (set.of_gpu) {
+                std::ranges::copy(gpu, x.data() + set.first);
+            } else {
+                std::ranges::copy(framework, x.data() + set.first);
+            }
+        }
+        return x;
+    }
 
-void set_band(TimingProfile& profile, const std::string& key, const std::vector<double>& ratios) {
-    if (ratios.size() < kRowsForABand) return;
-    // A finite sample hides part of its tails: one row further out at each end.
-    const double tail = std::max(0.05 - 1.0 / static_cast<double>(ratios.size()), 0.0);
-    const double low = quantile(ratios, tail);
-    const double high = quantile(ratios, 1.0 - tail);
-    profile.bands[key] = {.low = std::min(low * 0.99, 0.99),
-                          .high = std::max(high * 1.01, 1.01),
-                          .rows = static_cast<std::int64_t>(ratios.size())};
-}
+    [[nodiscard]] double log_error(const FitRow& fit, const GpuTiming& gpu,
+                                   const FrameworkTiming& framework) const {
+        const double seconds = step_seconds(*fit.row->step, gpu, framework);
+        return std::log(seconds / fit.row->seconds->measured);
+    }
+
+    /// Half-width of a number's range on the side that it lies on.
+    [[nodiscard]] double side(Eigen::Index i, double value) const {
+        const NumberRange& range = ranges_[static_cast<std::size_t>(i)];
+        const double width =
+            value < range.prior ? range.prior - range.low : range.high - range.prior;
+        return std::max(width, 1e-9);
+    }
+    [[nodiscard]] double half_range(Eigen::Index i) const {
+        const NumberRange& range = ranges_[static_cast<std::size_t>(i)];
+        return 0.5 * (range.high - range.low);
+    }
+
+    [[nodiscard]] double cost_of(const Vector& x) const {
+        double sum = 0.0;
+        for (const auto& fit : rows_) {
+            const double e = log_error(fit, gpu_at(x, fit.gpu), framework_at(x, fit.framework));
+            sum += fit.weight * kSoft * std::log1p(e * e / (kSoft * kSoft));
+        }
+        for (Eigen::Index i = 0; i < x.size(); ++i) {
+            const Eigen::Index parent = parents_[static_cast<std::size_t>(i)];
+            const double away =
+                parent < 0 ? (x[i] - ranges_[static_cast<std::size_t>(i)].prior) / side(i, x[i])
+                           : (x[i] - x[parent]) / half_range(i);
+            sum += (parent < 0 ? kPull : kFamilyPull) * away * away;
+        }
+        return sum;
+    }
+
+    /// Derivatives of a row's logarithm by its own numbers, one sided.
+    [[nodiscard]] std::array<double, kRowNumbers> row_slope(const FitRow& fit, const Vector& x,
+                                                            double here) const {
+        constexpr double kStep = 1e-5;
+        std::array<double, kRowNumbers> slope{};
+        GpuTiming gpu = gpu_at(x, fit.gpu);
+        FrameworkTiming framework = framework_at(x, fit.framework);
+        const auto probe = [&](double& value, Eigen::Index index) {
+            const NumberRange& range = ranges_[static_cast<std::size_t>(index)];
+            double step = kStep * (range.high - range.low);
+            if (value + step > range.high) step = -step;
+            const double kept = value;
+            value += step;
+            const double there = log_error(fit, gpu, framework);
+            value = kept;
+            return (there - here) / step;
+        };
+        for (std::size_t i = 0; i < kGpuNumbers; ++i) {
+            slope[i] = probe(gpu[i], fit.gpu + static_cast<Eigen::Index>(i));
+        }
+        for (std::size_t i = 0; i < kFrameworkNumbers; ++i) {
+            slope[kGpuNumbers + i] =
+                probe(framework[i], fit.framework + static_cast<Eigen::Index>(i));
+        }
+        return slope;
+    }
+
+    [[nodiscard]] static Eigen::Index place(const FitRow& fit, Eigen::Index i) {
+        constexpr auto kGpu = static_cast<Eigen::Index>(kGpuNumbers);
+        return i < kGpu ? fit.gpu + i : fit.framework + i - kGpu;
+    }
+
+    [[nodiscard]] Slope slope_at(const Vector& x) const {
+        const Eigen::Index n = x.size();
+        Slope out{Vector::Zero(n), Matrix::Zero(n, n)};
+        for (const auto& fit : rows_) {
+            const double e = log_error(fit, gpu_at(x, fit.gpu), framework_at(x, fit.framework));
+            const auto slope = row_slope(fit, x, e);
+            const double weight = fit.weight * 2.0 / kSoft / (1.0 + e * e / (kSoft * kSoft));
+            for (Eigen::Index i = 0; i < kRowNumbers; ++i) {
+                const double here = weight * slope[static_cast<std::size_t>(i)];
+                out.gradient[place(fit, i)] += here * e;
+                for (Eigen::Index j = 0; j < kRowNumbers; ++j) {
+                    out.curvature(place(fit, i), place(fit, j)) +=
+                        here * slope[static_cast<std::size_t>(j)];
+                }
+            }
+        }
+        add_pulls(x, out);
+        return out;
+    }
+
+    void add_pulls(const Vector& x, Slope& out) const {
+        for (Eigen::Index i = 0; i < x.size(); ++i) {
+            const Eigen::Index parent = parents_[static_cast<std::size_t>(i)];
+            const double width = parent < 0 ? side(i, x[i]) : half_range(i);
+            const double stiff = 2.0 * (parent < 0 ? kPull : kFamilyPull) / (width * width);
+            const double target =
+                parent < 0 ? ranges_[static_cast<std::size_t>(i)].prior : x[parent];
+            out.gradient[i] += stiff * (x[i] - target);
+            out.curvature(i, i) += stiff;
+            if (parent < 0) continue;
+            out.gradient[parent] -= stiff * (x[i] - target);
+            out.curvature(parent, parent) += stiff;
+            out.curvature(i, parent) -= stiff;
+            out.curvature(parent, i) -= stiff;
+        }
+    }
+
+    /// One damped step; numbers at the end of their range that would leave it stay.
+    [[nodiscard]] Vector moved(const Vector& x, const Slope& slope, double lambda) const {
+        std::vector<Eigen::Index> free;
+        for (Eigen::Index i = 0; i < x.size(); ++i) {
+            const NumberRange& range = ranges_[static_cast<std::size_t>(i)];
+            const bool stuck = (x[i] <= range.low && slope.gradient[i] > 0.0) ||
+                               (x[i] >= range.high && slope.gradient[i] < 0.0);
+            if (!stuck) free.push_back(i);
+        }
+        Matrix curvature = slope.curvature(free, free);
+        curvature.diagonal() *= 1.0 + lambda;
+        const Vector step = curvature.ldlt().solve(slope.gradient(free));
+        Vector next = x;
+        for (std::size_t k = 0; k < free.size(); ++k) {
+            const NumberRange& range = ranges_[static_cast<std::size_t>(free[k])];
+            next[free[k]] =
+                std::clamp(x[free[k]] - step[static_cast<Eigen::Index>(k)], range.low, range.high);
+        }
+        return next;
+    }
+
+    [[nodiscard]] TimingProfile profile_of(const Vector& x) const {
+        TimingProfile profile;
+        for (const auto& set : sets_) {
+            if (set.of_gpu) {
+                profile.gpus[set.name] = gpu_at(x, set.first);
+            } else {
+                profile.frameworks[set.name] = framework_at(x, set.first);
+            }
+        }
+        for (const auto& [key, told] : told_) {
+            std::string groups;
+            for (const auto& group : told.groups) groups += (groups.empty() ? "" : ", ") + group;
+            profile.fitted_on[key.first] = fmt::format("{} rows of {}", told.rows, groups);
+        }
+        return profile;
+    }
+
+    std::vector<Set> sets_{};
+    std::vector<NumberRange> ranges_{};
+    std::vector<Eigen::Index> parents_{};  ///< the family's number, by number; -1: the prior
+    std::vector<FitRow> rows_{};
+    std::map<std::pair<std::string, bool>, Told> told_{};
+};
 
 }  // namespace
 
@@ -137,69 +313,9 @@ double predicted_seconds(const ScoredRow& row, const TimingProfile& profile) {
     return step_seconds(*row.step, profile.gpu(gpu_kind(row)), profile.framework(framework));
 }
 
-TimingProfile fit_timing(const ScoredRows& rows,
-                         const std::function<bool(const ScoredRow&)>& uses) {
-    TimingProfile profile;
-    const auto fits = fit_rows(rows, uses, profile);
-    std::map<const void*, std::vector<std::size_t>> felt;
-    std::map<const void*, std::set<std::string>> groups;
-    for (std::size_t i = 0; i < fits.size(); ++i) {
-        for (const void* set :
-             {static_cast<const void*>(fits[i].gpu), static_cast<const void*>(fits[i].framework)}) {
-            felt[set].push_back(i);
-            groups[set].insert(fits[i].row->row->group);
-        }
-    }
-    std::vector<Dial> dials;
-    const auto add = [&](const std::string& key, auto& numbers, auto number_type) {
-        using Number = decltype(number_type);
-        for (std::size_t i = 0; i < numbers.size(); ++i) {
-            dials.push_back({&numbers[i], range_of(static_cast<Number>(i)), &felt[&numbers]});
-        }
-        std::string names;
-        for (const auto& group : groups[&numbers]) names += (names.empty() ? "" : ", ") + group;
-        profile.fitted_on[key] = fmt::format("{} rows of {}", felt[&numbers].size(), names);
-    };
-    for (auto& [kind, timing] : profile.gpus) add(kind, timing, GpuNumber{});
-    for (auto& [framework, timing] : profile.frameworks) add(framework, timing, FrameworkNumber{});
-    double step = kFirstStep;
-    for (int round = 0; round < kRounds; ++round, step *= kShrink) {
-        for (const auto& dial : dials) turn(fits, dial, step);
-    }
-    return profile;
-}
-
-std::string memory_band_of_all(const ScoredRow& row) {
-    return fmt::format("memory {}", name(row.row->stat));
-}
-
-std::string memory_band(const ScoredRow& row) {
-    return fmt::format("memory {} {}", name(row.row->stat), row.expressed.engine->framework);
-}
-
-std::string time_band(const ScoredRow& row) {
-    return fmt::format("time {}", row.expressed.engine->framework);
-}
-
-void calibrate_bands(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses,
-                     TimingProfile& profile) {
-    std::map<std::string, std::vector<double>> ratios;
-    for (const auto& row : rows.scored) {
-        if (!uses(row)) continue;
-        if (row.gib) {
-            const double ratio = row.gib->measured / row.gib->predicted;
-            for (const auto& key :
-                 {memory_band(row), memory_band_of_all(row), std::string("memory")}) {
-                ratios[key].push_back(ratio);
-            }
-        }
-        if (row.seconds) {
-            const double ratio = row.seconds->measured / row.seconds->predicted;
-            for (const auto& key : {time_band(row), std::string("time")})
-                ratios[key].push_back(ratio);
-        }
-    }
-    for (const auto& [key, values] : ratios) set_band(profile, key, values);
+TimingProfile fit_timing(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses,
+                         const TimingProfile& start) {
+    return Fitter(rows, uses).run(start);
 }
 
 }  // namespace headroom

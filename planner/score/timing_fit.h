@@ -11,22 +11,15 @@ namespace headroom {
 /// share one.
 std::string gpu_kind(const ScoredRow& row);
 
-/// Fits the profile's numbers to the step times of the rows that `uses` accepts: coordinate descent
-/// on the absolute logarithmic error, pulled towards the priors so that what the rows do not tell
-/// stays there. Groups of many rows weigh less a row. Deterministic.
-TimingProfile fit_timing(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses);
+/// Fits a profile's numbers to the step times of the rows that `uses` accepts: least squares on
+/// logarithms (Levenberg-Marquardt), where a row far off pulls less the further it is (Cauchy).
+/// What the rows do not tell stays where it is expected: a kind is pulled to its family, a family
+/// to the priors. Groups of many rows weigh a little less a row. Starts at `start`; deterministic.
+TimingProfile fit_timing(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses,
+                         const TimingProfile& start = {});
 
 /// Seconds of a row's step by a profile's numbers.
 double predicted_seconds(const ScoredRow& row, const TimingProfile& profile);
-
-/// Sets the bands of a profile from the rows that `uses` accepts, so that nine in ten lie inside.
-void calibrate_bands(const ScoredRows& rows, const std::function<bool(const ScoredRow&)>& uses,
-                     TimingProfile& profile);
-
-/// Names of the bands that may apply to a row's memory or time, the most specific first.
-std::string memory_band(const ScoredRow& row);
-std::string memory_band_of_all(const ScoredRow& row);
-std::string time_band(const ScoredRow& row);
 
 /// A number of a row's model name that does not change with the rows around it.
 std::uint64_t model_number(const ScoredRow& row);

@@ -1,0 +1,43 @@
+#include "planner/base/json.h"
+#include "planner/score/row_settings.h"
+
+namespace headroom {
+namespace {
+
+/// "full, block, 5 layers per stage": Megatron's block recomputation runs these and no more.
+double recomputed_share(const std::string& recompute, const PlanRequest& request) {
+    const auto at = recompute.find("block, ");
+    if (at == std::string::npos || !has_text(recompute, "layers per stage")) return 1.0;
+    const double layers = std::atof(recompute.c_str() + at + 7);
+    const auto stage =
+        static_cast<double>(request.model.layers) / static_cast<double>(request.layout.pipeline);
+    return std::clamp(layers / stage, 0.0, 1.0);
+}
+
+/// Megatron's flexible dispatchers (DeepEP, HybridEP) send a token once to a node, its all-to-all
+/// once to an expert. Bridge's performance recipes use the former (perf_recipes, since 25.09).
+bool dispatches_once_a_node(const MeasuredRow& row) {
+    const std::string dispatcher = text_of(row.setup, "dispatcher");
+    if (!dispatcher.empty()) return has_text(dispatcher, "EP");
+    return has_text(row.framework, "Bridge");
+}
+
+}  // namespace
+
+void read_execution(const MeasuredRow& row, ExpressedRow& out) {
+    auto& settings = out.settings;
+    const auto& layout = out.request.layout;
+    settings.recomputed_share = recomputed_share(text_of(row.setup, "recompute"), out.request);
+    settings.deterministic = flag_of(row.setup, "deterministic");
+    // cuDNN's attention with sinks is slow up to the containers of 2026-06 (cudnn-frontend, issue
+    // 256, named in Megatron-Bridge's performance summary).
+    settings.sinks_unfused = out.engine->id == "megatron" && !has_text(row.framework, "26.08");
+    settings.experts_span_tensor =
+        layout.tensor > 1 && count_of(row.setup, "ep", 1) > layout.replicas();
+    settings.dispatches_once_a_node = dispatches_once_a_node(row);
+    if (row.setup.contains("async_tp")) {
+        settings.overlaps_communication = flag_of(row.setup, "async_tp");
+    }
+}
+
+}  // namespace headroom
