@@ -1,71 +1,121 @@
 #include "planner/cli/engine_choice.h"
 
 #include <algorithm>
-#include <utility>
 #include <vector>
+
+#include "planner/base/error.h"
+#include "planner/engine/abilities.h"
 
 namespace headroom::cli {
 namespace {
 
-double figure_of(const Candidate& each, Aim aim) {
-    switch (aim) {
-        case Aim::time:
-            return -each.tokens_per_second;
-        case Aim::cost:
-            return each.usd_per_million_tokens;
-        case Aim::memory:
-            return each.memory.real();
-    }
-    return 0.0;
+bool is_open(const SearchRequest& asked, std::string_view knob) {
+    return std::ranges::find(asked.pinned, knob) == asked.pinned.end();
 }
 
-/// Frameworks keep more activations than our own runtime: what their users turn first.
-void add_thriftier(const SearchRequest& asked, std::vector<PlanRequest>& requests) {
-    const auto open = [&](std::string_view knob) {
-        return std::ranges::find(asked.pinned, knob) == asked.pinned.end();
-    };
-    const PlanRequest best = requests.front();
-    PlanRequest recomputed = best;
-    recomputed.recompute = {.mode = RecomputeMode::layer};
-    if (open("recompute")) requests.push_back(recomputed);
-    if (!open("micro_batch") || !open("accumulation")) return;
-    for (PlanRequest each : {best, recomputed}) {
-        if (each.recompute != best.recompute && !open("recompute")) continue;
-        each.train.accumulation *= std::exchange(each.train.micro_batch, 1);
-        requests.push_back(each);
+using Requests = std::vector<PlanRequest>;
+
+/// Applies `change` to a copy of each request and adds what differs.
+template <class Change>
+void also(Requests& requests, Change change) {
+    const std::size_t before = requests.size();
+    for (std::size_t i = 0; i < before; ++i) {
+        PlanRequest changed = requests[i];
+        change(changed);
+        if (changed != requests[i]) requests.push_back(std::move(changed));
     }
 }
 
-/// The best plan, then the front by what was asked for.
-std::vector<PlanRequest> in_order(const SearchResult& result, Aim aim) {
-    std::vector<const Candidate*> front;
-    for (const auto& each : result.front) front.push_back(&each);
-    std::ranges::stable_sort(front, {}, [&](const auto* each) { return figure_of(*each, aim); });
-    std::vector<PlanRequest> requests{result.best->request};
-    for (const auto* each : front) {
-        if (each->request != requests.front()) requests.push_back(each->request);
+void add_batches(Requests& requests, std::int64_t largest) {
+    for (std::int64_t smaller = largest; smaller > 1; smaller /= 2) {
+        also(requests, [&](PlanRequest& each) {
+            if (each.train.micro_batch != smaller || smaller % 2 != 0) return;
+            each.train.micro_batch /= 2;
+            each.train.accumulation *= 2;
+        });
+    }
+}
+
+/// What users of a framework turn when a plan does not fit, or fits with room to spare.
+Requests variations(const SearchRequest& asked, const PlanRequest& best) {
+    Requests requests{best};
+    if (is_open(asked, "recompute")) {
+        also(requests, [](PlanRequest& each) { each.recompute = {}; });
+        also(requests, [](PlanRequest& each) { each.recompute = {.mode = RecomputeMode::layer}; });
+    }
+    if (is_open(asked, "micro_batch") && is_open(asked, "accumulation")) {
+        add_batches(requests, best.train.micro_batch);
+    }
+    const int stages = abilities_of(engine_of(best.engine)).zero;
+    if (is_open(asked, "zero") && best.layout.pipeline == 1 && best.layout.replicas() > 1) {
+        for (int zero = best.layout.zero + 1; zero <= stages; ++zero) {
+            also(requests, [&](PlanRequest& each) {
+                if (each.layout.zero == best.layout.zero) each.layout.zero = zero;
+            });
+        }
     }
     return requests;
+}
+
+Requests candidates(const SearchRequest& asked, const SearchResult& result) {
+    Requests requests = variations(asked, result.best->request);
+    for (const auto& each : result.front) requests.push_back(each.request);
+    if (is_open(asked, "offload_optimizer") && is_open(asked, "offload_parameters")) {
+        also(requests, [](PlanRequest& each) {
+            each.offload.optimizer = each.offload.parameters = Tier::device;
+        });
+    }
+    Requests once;
+    for (auto& each : requests) {
+        if (std::ranges::find(once, each) == once.end()) once.push_back(std::move(each));
+    }
+    return once;
+}
+
+/// A variation may be one that the request's own rules refuse.
+bool is_valid(const PlanRequest& request) {
+    try {
+        validate(request);
+        return true;
+    } catch (const InputError&) {
+        return false;
+    }
+}
+
+/// The less the better.
+double figure_of(const EngineForecast& each, const PlanRequest& request, Aim aim) {
+    if (aim == Aim::memory) return each.memory.process.real();
+    const auto& train = request.train;
+    const std::int64_t sequences = train.micro_batch * train.accumulation * request.layout.data;
+    return each.step.count() / static_cast<double>(sequences * train.sequence);
 }
 
 }  // namespace
 
 EngineChoice choose_for_engine(const SearchRequest& asked, const SearchResult& result,
                                const TimingProfile& timing) {
-    auto requests = in_order(result, asked.aim);
-    add_thriftier(asked, requests);
+    Requests requests = candidates(asked, result);
+    std::erase_if(requests, [](const PlanRequest& each) { return !is_valid(each); });
     std::vector<EngineForecast> forecasts;
-    for (const auto& request : requests) {
-        forecasts.push_back(forecast(request, timing));
-        if (forecasts.back().odds.fits) break;
+    for (const auto& each : requests) forecasts.push_back(forecast(each, timing));
+    const auto figure = [&](std::size_t i) {
+        return figure_of(forecasts[i], requests[i], asked.aim);
+    };
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < requests.size(); ++i) {
+        const auto& now = forecasts[i];
+        const auto& then = forecasts[best];
+        const bool better = now.odds.fits == then.odds.fits
+                                ? (now.odds.fits ? figure(i) < figure(best)
+                                                 : now.memory.process < then.memory.process)
+                                : now.odds.fits;
+        if (better) best = i;
     }
-    auto chosen = std::prev(forecasts.end());
-    if (!chosen->odds.fits) {
-        chosen = std::ranges::min_element(
-            forecasts, {}, [](const EngineForecast& each) { return each.memory.process; });
+    EngineChoice choice{.plan = predict(requests[best]), .forecast = forecasts[best]};
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        if (!forecasts[i].odds.fits && figure(i) < figure(best)) ++choice.too_large;
     }
-    const auto index = static_cast<std::size_t>(chosen - forecasts.begin());
-    return {.plan = predict(requests[index]), .forecast = *chosen, .passed_over = index};
+    return choice;
 }
 
 }  // namespace headroom::cli

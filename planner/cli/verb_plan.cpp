@@ -129,9 +129,9 @@ void add_engine(Answer& answer, const SearchRequest& request, const SearchResult
     auto first = subject_text(choice.plan.request, style) + "\n" +
                  engine_text(choice.plan, choice.forecast, style) + "\n" +
                  settings_text(choice.plan.request, style);
-    if (choice.passed_over > 0) {
-        first += fmt::format("  {} better for our own runtime need more memory with {}\n",
-                             choice.passed_over, choice.forecast.engine->id);
+    if (choice.too_large > 0) {
+        first += fmt::format("  {} better that were tried need more memory than there is\n",
+                             choice.too_large);
     }
     answer.text = first + "\n" +
                   style.heading("As our own runtime would run the best plan that was found") +

@@ -12,9 +12,6 @@
 namespace headroom {
 namespace {
 
-/// Folds of models that are left out in turn when numbers are fitted.
-constexpr std::uint64_t kFolds = 16;
-
 /// One figure beside its measurement.
 struct Pair {
     double measured = 0.0;
@@ -110,33 +107,41 @@ void apply(ScoredRow& row, const TimingProfile& profile) {
 /// number of GPUs is left out instead.
 constexpr std::size_t kFewModels = 3;
 
-/// What is left out together with a row: its model, or its model at its number of GPUs.
-std::vector<std::uint64_t> folds_of(const ScoredRows& rows) {
-    std::map<std::string_view, std::set<std::string>> models;
+/// What is left out together with a row: its model, or its model at its number of GPUs. Parts are
+/// numbered from 0.
+std::vector<std::size_t> parts_of(const ScoredRows& rows) {
+    std::map<std::string_view, std::set<std::string_view>> models;
     for (const auto& row : rows.scored) {
         if (row.seconds) {
             models[row.expressed.engine->framework].insert(row.row->model_name);
         }
     }
-    std::vector<std::uint64_t> folds;
+    std::map<std::pair<std::string_view, std::int64_t>, std::size_t> numbers;
+    std::vector<std::size_t> parts;
     for (const auto& row : rows.scored) {
         const bool few = models[row.expressed.engine->framework].size() < kFewModels;
-        const auto gpus = static_cast<std::uint64_t>(row.expressed.request.hardware.gpus);
-        folds.push_back((model_number(row) + (few ? gpus * 2654435761U >> 5U : 0U)) % kFolds);
+        const std::int64_t gpus = few ? row.expressed.request.hardware.gpus : 0;
+        parts.push_back(
+            numbers.try_emplace({row.row->model_name, gpus}, numbers.size()).first->second);
     }
-    return folds;
+    return parts;
 }
 
 /// Predicts every row by numbers fitted without its model.
 void leave_models_out(ScoredRows& rows, const TimingProfile& fitted_on_all) {
-    const std::vector<std::uint64_t> folds = folds_of(rows);
-    for (std::uint64_t fold = 0; fold < kFolds; ++fold) {
-        const auto outside = [&](const ScoredRow& r) {
-            return folds[static_cast<std::size_t>(&r - rows.scored.data())] != fold;
-        };
-        const TimingProfile profile = fit_timing(rows, outside, fitted_on_all);
+    const std::vector<std::size_t> parts = parts_of(rows);
+    const auto part_of = [&](const ScoredRow& row) {
+        return parts[static_cast<std::size_t>(&row - rows.scored.data())];
+    };
+    std::set<std::size_t> timed;
+    for (const auto& row : rows.scored) {
+        if (row.seconds) timed.insert(part_of(row));
+    }
+    for (const std::size_t part : timed) {
+        const TimingProfile profile = fit_timing(
+            rows, [&](const ScoredRow& row) { return part_of(row) != part; }, fitted_on_all);
         for (auto& row : rows.scored) {
-            if (!row.seconds || outside(row)) continue;
+            if (!row.seconds || part_of(row) != part) continue;
             row.seconds_left_out = Figure{.measured = row.seconds->measured,
                                           .predicted = predicted_seconds(row, profile)};
         }

@@ -22,7 +22,7 @@ constexpr double kFamilyPull = 0.1;
 constexpr double kCrowd = 0.1;
 constexpr int kRounds = 40;
 constexpr int kTries = 8;
-constexpr double kSettled = 1e-6;
+constexpr double kSettled = 1e-4;
 
 using Vector = Eigen::VectorXd;
 using Matrix = Eigen::MatrixXd;
