@@ -1,80 +1,56 @@
 #include "planner/engine/engine_memory.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 #include <vector>
 
 #include "planner/cost/pipeline.h"
-#include "planner/engine/engine_states.h"
+#include "planner/engine/allocator_replay.h"
 
 namespace headroom {
 namespace {
 
-/// Steps after which what the allocator holds no longer grows in the runs seen.
-constexpr int kStepsUntilSteady = 3;
 /// Micro-batches after which a steady pipeline repeats itself.
 constexpr std::int64_t kExtraMicroBatches = 2;
 
-std::int64_t micro_batches_in_flight(const PlanRequest& request, std::int64_t stage,
-                                     double& chunks) {
+/// Micro-batches that a stage holds; of interleaved chunks, a part of one counts as that part.
+double micro_batches_in_flight(const PlanRequest& request, std::int64_t stage) {
     const auto& layout = request.layout;
-    if (layout.pipeline == 1) return 1;
+    if (layout.pipeline == 1) return 1.0;
     const PipelineRun run = pipeline_run(layout, request.train.accumulation);
-    chunks = static_cast<double>(chunks_in_flight(run, layout.pipeline, stage)) /
-             static_cast<double>(run.chunks);
-    return static_cast<std::int64_t>(std::ceil(chunks - 1e-9));
+    return static_cast<double>(chunks_in_flight(run, layout.pipeline, stage)) /
+           static_cast<double>(run.chunks);
 }
 
-/// Replays micro-batches over the allocator as 1F1B orders them.
-class Replayer {
-public:
-    Replayer(const StepProgram& program, const Engine& engine)
-        : program_(program), allocator_(AllocatorRules{.growth = engine.segments}) {}
-
-    void keep(Bytes size, std::int64_t pieces) {
-        for (std::int64_t i = 0; i < pieces; ++i) {
-            allocator_.allocate(Bytes{size.count() / pieces});
-        }
+std::int64_t logits_of(const StepGraph& graph) {
+    std::int64_t most = 0;
+    for (const auto& tensor : graph.tensors) {
+        if (tensor.role == Role::logits) most = std::max(most, numel(tensor.shape));
     }
+    return most;
+}
 
-    /// Steps until steady. Moments are first allocated when the first step ends: they take what
-    /// its activations left free, and the next steps find it in pieces.
-    Bytes run(std::int64_t in_flight, std::int64_t micro_batches,
-              const std::vector<Bytes>& moments) {
-        for (int step = 0; step < kStepsUntilSteady; ++step) {
-            if (step == 1) {
-                for (const auto size : moments) allocator_.allocate(size);
-            }
-            std::int64_t next = 0;
-            std::int64_t done = 0;
-            while (next < std::min(in_flight, micro_batches)) forward(next++);
-            while (done < micro_batches) {
-                backward(done++);
-                if (next < micro_batches) forward(next++);
-            }
-        }
-        return allocator_.peak_reserved();
+/// Buffers whose size is that of a batch rather than of the weights.
+Bytes batch_buffers(const PlanRequest& request, const Engine& engine, const Lowering& lowering) {
+    const auto& buffers = engine.buffers;
+    const auto& train = request.train;
+    const std::int64_t tokens = train.micro_batch * train.sequence / request.layout.context;
+    const Stage& stage = lowering.stage;
+    Bytes sum{};
+    if (buffers.dense_mask && (stage.has_embedding || stage.has_head)) {
+        sum += Bytes{tokens * train.sequence};
     }
-
-private:
-    void play(const std::vector<ProgramEvent>& events, std::int64_t batch) {
-        auto& handles = handles_[static_cast<std::size_t>(batch) % handles_.size()];
-        handles.resize(program_.buffers.size());
-        for (const auto& event : events) {
-            if (event.kind == EventKind::allocate) {
-                handles[event.buffer] = allocator_.allocate(program_.buffers[event.buffer].size);
-            } else {
-                allocator_.release(handles[event.buffer]);
-            }
-        }
+    if (buffers.gathered_inputs && request.layout.tensor > 1) {
+        sum += Bytes{2 * 2 * tokens * request.model.hidden};
     }
-    void forward(std::int64_t batch) { play(program_.forward, batch); }
-    void backward(std::int64_t batch) { play(program_.backward, batch); }
-
-    const StepProgram& program_;
-    CachingAllocator allocator_;
-    std::vector<std::vector<CachingAllocator::Handle>> handles_{128};
-};
+    if (stage.has_head && buffers.retained_logits > 0.0) {
+        const auto logits = static_cast<double>(logits_of(lowering.graph));
+        sum += Bytes{static_cast<std::int64_t>(buffers.retained_logits * logits)};
+    }
+    return sum;
+}
 
 /// The two moments of every parameter, as large as this rank's part of them.
 std::vector<Bytes> moment_pieces(const Lowering& lowering, const StateMemory& states) {
@@ -95,64 +71,79 @@ std::vector<Bytes> moment_pieces(const Lowering& lowering, const StateMemory& st
     return pieces;
 }
 
+std::vector<Bytes> in_pieces(Bytes size, std::size_t pieces) {
+    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(pieces, 1));
+    return std::vector<Bytes>(static_cast<std::size_t>(count), Bytes{size.count() / count});
+}
+
+/// Device memory that a process has before it allocates: of its context, and of libraries. Before
+/// CUDA 11.7 a context holds every kernel of PyTorch: BigScience's logs of bare contexts.
+Bytes outside_of(const HardwareProfile& gpu, const Engine& engine) {
+    struct EagerContext {
+        std::string_view chip;
+        Bytes size;
+    };
+    constexpr std::array kEager{EagerContext{"GV100", mebibytes(1113)},
+                                EagerContext{"GA100", mebibytes(1573)}};
+    Bytes context = gpu.context;
+    for (const auto& row : kEager) {
+        if (engine.buffers.eager_kernels && gpu.chip == row.chip) context = row.size;
+    }
+    return context + engine.buffers.outside;
+}
+
+Bytes reserved_memory(const Lowering& lowering, const Engine& engine, const EngineMemory& memory,
+                      const StateMemory& states, const StepProgram& program,
+                      const EngineSettings& settings, double in_flight) {
+    const auto& request = lowering.request;
+    const auto& gpu = request.hardware.profile;
+    const auto whole = static_cast<std::int64_t>(std::ceil(in_flight - 1e-9));
+    ReplayPlan plan{.moments = moment_pieces(lowering, states),
+                    .in_flight = whole,
+                    .rules = {.growth = settings.segments.value_or(engine.segments),
+                              .divisions = engine.size_divisions}};
+    Bytes late{};
+    for (const auto size : plan.moments) late += size;
+    plan.kept = in_pieces(memory.states + memory.buffers - late, lowering.units.size());
+    plan.update = in_pieces(states.update, lowering.units.size());
+    plan.micro_batches =
+        std::max<std::int64_t>(std::min(request.train.accumulation, whole + kExtraMicroBatches), 1);
+    plan.limit = gpu.memory_capacity - outside_of(gpu, engine);
+    return std::max(memory.allocated, replayed_reserve(program, plan));
+}
+
 EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
                           const EngineSettings& settings, std::int64_t index, Replay replay) {
     const Lowering lowering = engine_step(request, engine_stage(request, settings, index));
     const StateMemory states = state_memory(lowering, engine, settings);
     const StepProgram program = step_program(lowering, engine, settings);
-    double chunks = 1.0;
-    const std::int64_t in_flight = micro_batches_in_flight(request, index, chunks);
+    const double in_flight = micro_batches_in_flight(request, index);
     EngineMemory out{.stage = index, .states = states.kept()};
-    if (gradients_appear(request, engine)) out.states -= states.gradients;
-    out.buffers = states.buffers + states.gathered;
-    const double surplus = static_cast<double>(in_flight) - chunks;
+    const bool summed = engine.weight_gradient == WeightGradient::summed;
+    if (gradients_appear(request, engine) && !summed) out.states -= states.gradients;
+    out.buffers = states.buffers + states.gathered + batch_buffers(request, engine, lowering);
     out.transient = peak_of(program, in_flight);
-    if (surplus > 0.0) {
-        out.transient -= Bytes{static_cast<std::int64_t>(surplus * program.kept().real())};
-    }
-    out.allocated = std::max(out.states + out.buffers + out.transient, states.loading);
+    out.allocated = std::max(out.states + out.buffers + out.transient,
+                             states.kept() + states.buffers + states.update);
     out.reserved = out.allocated;
-    if (replay == Replay::allocator) {
-        Replayer replayer(program, engine);
-        const std::vector<Bytes> moments = moment_pieces(lowering, states);
-        Bytes late{};
-        for (const auto size : moments) late += size;
-        replayer.keep(out.states + out.buffers - late,
-                      std::max<std::int64_t>(static_cast<std::int64_t>(lowering.units.size()), 1));
-        const std::int64_t batches =
-            std::min(request.train.accumulation, in_flight + kExtraMicroBatches);
-        const Bytes held = replayer.run(in_flight, std::max<std::int64_t>(batches, 1), moments);
-        out.reserved = std::max(out.allocated, held);
+    if (replay == Replay::allocator && engine.launch != Launch::native) {
+        out.reserved = reserved_memory(lowering, engine, out, states, program, settings, in_flight);
     }
     return out;
 }
 
 }  // namespace
 
-Stage engine_stage(const PlanRequest& request, const EngineSettings& settings, std::int64_t index) {
-    const auto& layout = request.layout;
-    if (!settings.embeddings_count_as_layers || layout.pipeline == 1 || layout.interleave > 1) {
-        return stage_of(request, index);
-    }
-    Stage stage{.has_embedding = index == 0, .has_head = index == layout.pipeline - 1};
-    const std::int64_t slots = request.model.layers + 2;
-    const auto edge = [&](std::int64_t i) {
-        return std::clamp<std::int64_t>(slots * i / layout.pipeline - 1, 0, request.model.layers);
-    };
-    stage.chunks.push_back({edge(index), edge(index + 1)});
-    return stage;
-}
-
 EngineMemory engine_memory(const PlanRequest& request, const Engine& engine,
                            const EngineSettings& settings, Replay replay) {
     const std::int64_t last = request.layout.pipeline - 1;
-    EngineMemory worst = stage_memory(request, engine, settings, last, replay);
-    if (last > 0 && !settings.measured_on_last_stage) {
+    const bool first_only = settings.measured == MeasuredStage::first;
+    EngineMemory worst = stage_memory(request, engine, settings, first_only ? 0 : last, replay);
+    if (last > 0 && settings.measured == MeasuredStage::worst) {
         const EngineMemory first = stage_memory(request, engine, settings, 0, replay);
         if (first.allocated > worst.allocated) worst = first;
     }
-    const auto& gpu = request.hardware.profile;
-    worst.process = worst.reserved + gpu.context + engine.buffers.outside;
+    worst.process = worst.reserved + outside_of(request.hardware.profile, engine);
     return worst;
 }
 
