@@ -17,6 +17,7 @@ public:
     /// Moments are first allocated when the first step ends: they take what its activations left
     /// free, and the next steps find it in pieces.
     Bytes run() {
+        for (const auto& unit : plan_.loaded) load(unit);
         for (const auto size : plan_.kept) allocate(size, BlockStream::compute);
         for (int step = 0; step < kStepsUntilSteady; ++step) {
             if (step == 1) {
@@ -45,6 +46,14 @@ private:
         }
         peak_ = std::max(peak_, reserved());
         return handle;
+    }
+
+    void load(const LoadedUnit& unit) {
+        const auto parameters = allocate(unit.whole, BlockStream::compute);
+        const auto flat = allocate(unit.whole, BlockStream::compute);
+        allocate(unit.shard, BlockStream::compute);
+        pool(BlockStream::compute).release(parameters);
+        pool(BlockStream::compute).release(flat);
     }
 
     void micro_batches() {

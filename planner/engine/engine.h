@@ -73,6 +73,7 @@ enum class Launch : std::uint8_t { eager, compiled, graphs, native };
 /// How a framework executes a layer: which choices its operator list differs by.
 struct Decomposition {
     NormStyle norm = NormStyle::fused;
+    std::optional<NormStyle> final_norm{};  ///< instead, outside of compiled layers
     GateStyle gate = GateStyle::fused;
     LossStyle loss = LossStyle::fused;
     std::optional<LossStyle> split_loss{};  ///< instead, where tensor ranks split the vocabulary
@@ -108,7 +109,10 @@ struct FrameworkBuffers {
     double bucket_elements = 0.0;         ///< of gradient reduction, in the gradient's dtype
     double bucket_copies = 1.0;
     bool replica_buckets = false;  ///< DDP's buckets, a copy of all gradients, without ZeRO
-    double update_copies = 0.0;    ///< bytes an element that reduction and gathering copy
+    /// Bytes an element that reduction copies when the step ends, in flat blocks that are all there
+    /// at once.
+    double update_copies = 0.0;
+    bool pipeline_buffers = false;  ///< DeepSpeed's pipeline engine: inputs and outputs stay
     bool whole_scales = false;     ///< scales of 4-bit weights stay whole, on every rank's device
     bool adapters_apart = false;   ///< FSDP1: an adapter's matrices are units of their own
     /// FSDP1 under no_sync: a unit's unsharded gradient, of frozen views too, stays.
@@ -147,6 +151,12 @@ std::span<const Engine> engines();
 /// The newest version of that id; throws InputError at /engine with the known names.
 const Engine& engine_named(std::string_view id, std::string_view version = {});
 
+/// Modules of a layer that a run makes again in its backward pass beside the request's operators.
+struct RecomputedModules {
+    bool feed_forward = false;  ///< of dense layers: the first product and the activation
+    bool latent_up = false;     ///< latent attention: what is projected up, and the compressed norm
+};
+
 /// Number formats of the products.
 enum class ProductFormat : std::uint8_t { compute, fp8_tensor, fp8_block, mxfp8, nvfp4 };
 
@@ -167,6 +177,7 @@ struct EngineSettings {
     MeasuredStage measured = MeasuredStage::worst;
     StageSplit stages = StageSplit::even;
     std::optional<SegmentGrowth> segments{};  ///< instead of the engine's own
+    RecomputedModules recomputes{};
     AdapterForm adapter = AdapterForm::low_rank;
     std::int64_t first_adapted_layer = 0;  ///< layers before it have no adapter
     std::int64_t loss_chunks = 0;          ///< > 0: the loss takes so many turns

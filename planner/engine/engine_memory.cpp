@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -32,8 +33,24 @@ std::int64_t logits_of(const StepGraph& graph) {
     return most;
 }
 
+/// DeepSpeed's pipeline engine (pipe/engine.py): a micro-batch's received input and its output,
+/// or its part of the output where tensor ranks share it; one buffer to receive into, one for
+/// gradients; whole output and gradient again in the backward pass of shared ones.
+Bytes pipeline_buffers(const PlanRequest& request, const Stage& stage, double in_flight) {
+    const auto& train = request.train;
+    const auto ranks = static_cast<double>(request.layout.tensor);
+    const double whole = 2.0 * static_cast<double>(train.micro_batch * train.sequence) *
+                         static_cast<double>(request.model.hidden);
+    const double ends = (stage.has_embedding ? 0.0 : 1.0) + (stage.has_head ? 0.0 : 1.0);
+    const double waiting = ranks > 1.0 ? whole / ranks : ends * whole;
+    const double restored = ranks > 1.0 ? 2.0 * whole : 0.0;
+    return Bytes{
+        static_cast<std::int64_t>(waiting * in_flight + 2.0 * whole / ranks + restored)};
+}
+
 /// Buffers whose size is that of a batch rather than of the weights.
-Bytes batch_buffers(const PlanRequest& request, const Engine& engine, const Lowering& lowering) {
+Bytes batch_buffers(const PlanRequest& request, const Engine& engine, const Lowering& lowering,
+                    double in_flight) {
     const auto& buffers = engine.buffers;
     const auto& train = request.train;
     const std::int64_t tokens = train.micro_batch * train.sequence / request.layout.context;
@@ -44,6 +61,9 @@ Bytes batch_buffers(const PlanRequest& request, const Engine& engine, const Lowe
     }
     if (buffers.gathered_inputs && request.layout.tensor > 1) {
         sum += Bytes{2 * 2 * tokens * request.model.hidden};
+    }
+    if (buffers.pipeline_buffers && request.layout.pipeline > 1) {
+        sum += pipeline_buffers(request, stage, in_flight);
     }
     if (stage.has_head && buffers.retained_logits > 0.0) {
         const auto logits = static_cast<double>(logits_of(lowering.graph));
@@ -92,6 +112,23 @@ Bytes outside_of(const HardwareProfile& gpu, const Engine& engine) {
     return context + engine.buffers.outside;
 }
 
+/// Layers one by one, then what is outside of them.
+std::vector<LoadedUnit> loaded_units(const Lowering& lowering, const Engine& engine) {
+    const auto& request = lowering.request;
+    if (engine.gathering != Gathering::fsdp1 || !gathers_units(request, engine)) return {};
+    std::map<std::int32_t, Bytes> layers;
+    for (const auto& unit : lowering.units) {
+        layers[unit.layer] += bytes(lowering.graph[unit.weights]);
+    }
+    const bool host = request.offload.parameters != Tier::device;
+    std::vector<LoadedUnit> units;
+    for (const auto& [layer, whole] : layers) {
+        const Bytes shard = host ? Bytes{} : whole / request.layout.shard_group();
+        units.insert(layer < 0 ? units.end() : units.begin(), {whole, shard});
+    }
+    return units;
+}
+
 Bytes reserved_memory(const Lowering& lowering, const Engine& engine, const EngineMemory& memory,
                       const StateMemory& states, const StepProgram& program,
                       const EngineSettings& settings, double in_flight) {
@@ -104,8 +141,16 @@ Bytes reserved_memory(const Lowering& lowering, const Engine& engine, const Engi
                               .divisions = engine.size_divisions}};
     Bytes late{};
     for (const auto size : plan.moments) late += size;
-    plan.kept = in_pieces(memory.states + memory.buffers - late, lowering.units.size());
-    plan.update = in_pieces(states.update, lowering.units.size());
+    plan.loaded = loaded_units(lowering, engine);
+    Bytes loaded{};
+    for (const auto& unit : plan.loaded) loaded += unit.shard;
+    const Bytes early = memory.states + memory.buffers - late;
+    plan.kept = in_pieces(early - std::min(loaded, early), lowering.units.size());
+    plan.update = in_pieces(states.update - states.flat, lowering.units.size());
+    constexpr double kFlatBlock = 2.0 * 5.0e8;  // DeepSpeed's default bucket, 16-bit
+    const auto flat = in_pieces(
+        states.flat, static_cast<std::size_t>(std::ceil(states.flat.real() / kFlatBlock)));
+    plan.update.insert(plan.update.end(), flat.begin(), flat.end());
     plan.micro_batches =
         std::max<std::int64_t>(std::min(request.train.accumulation, whole + kExtraMicroBatches), 1);
     plan.limit = gpu.memory_capacity - outside_of(gpu, engine);
@@ -121,7 +166,7 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
     EngineMemory out{.stage = index, .states = states.kept()};
     const bool summed = engine.weight_gradient == WeightGradient::summed;
     if (gradients_appear(request, engine) && !summed) out.states -= states.gradients;
-    out.buffers = states.buffers + states.gathered + batch_buffers(request, engine, lowering);
+    out.buffers = states.buffers + states.gathered + batch_buffers(request, engine, lowering, in_flight);
     out.transient = peak_of(program, in_flight);
     out.allocated = std::max(out.states + out.buffers + out.transient,
                              states.kept() + states.buffers + states.update);

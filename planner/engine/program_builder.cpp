@@ -24,6 +24,8 @@ ProgramBuilder::ProgramBuilder(const Lowering& lowering, const Engine& engine,
 StepProgram ProgramBuilder::run() {
     for (std::size_t at = 0; at < graph_.ops.size(); ++at) visit(at);
     if (settings_.alternate_products) drop_alternate_products();
+    drop_modules();
+    if (lowering_.request.offload.activations) offload_checkpoints();
     if (engine_.decomposition.layers_ahead > 0) hold_collective_inputs();
     collect();
     for (const auto& more :
@@ -80,13 +82,18 @@ bool ProgramBuilder::reads(const OpNode& node, std::size_t input) const {
     if (const auto* norm = std::get_if<NormGrad>(&node.op)) {
         const bool rms = norm->kind != NormKind::layer;
         return input != 1 || !rms ||
-               norm_saves(engine_.decomposition.norm, gain_of(graph_.inputs(node)[2])).input;
+               norm_saves(norm_style(node), gain_of(graph_.inputs(node)[2])).input;
     }
     // Trained scales of products read the product, not its input.
     const bool first_half =
         std::holds_alternative<LinearGradWeight>(node.op) && node.layer >= 0 && input == 0 &&
         graph_[graph_.outputs(node)[0]].shape[0] <= lowering_.request.adapter.rank;
     return !(first_half && settings_.adapter == AdapterForm::scaled);
+}
+
+NormStyle ProgramBuilder::norm_style(const OpNode& node) const {
+    const auto& how = engine_.decomposition;
+    return node.layer < 0 ? how.final_norm.value_or(how.norm) : how.norm;
 }
 
 bool ProgramBuilder::has_no_gradient(const OpNode& node) const {
@@ -188,63 +195,6 @@ void ProgramBuilder::order() {
         for (const auto b : starts[at]) list.push_back({EventKind::allocate, b});
         for (const auto b : ends[at]) list.push_back({EventKind::release, b});
     }
-}
-
-bool ProgramBuilder::starts_layer(std::size_t at) const {
-    return at == 0 || graph_.ops[at - 1].layer != graph_.ops[at].layer;
-}
-
-/// What selective checkpointing by operator keeps: every second product, attention's output (unless
-/// another kernel than the listed ones computes it: cuDNN's on Blackwell, torchtitan's first
-/// choice there and not in its list), and a layer's input.
-bool ProgramBuilder::stays_alternate(std::size_t at, std::vector<std::int32_t>& products) const {
-    const OpNode& node = graph_.ops[at];
-    if (std::holds_alternative<Linear>(node.op)) {
-        return products[static_cast<std::size_t>(node.layer)]++ % 2 == 0;
-    }
-    const bool listed = lowering_.request.hardware.profile.chip != "GB100";
-    return std::holds_alternative<Attention>(node.op) && listed;
-}
-
-/// What lies between kept operators is made again when its layer's backward pass begins.
-void ProgramBuilder::drop_alternate_products() {
-    std::int32_t layers = 0;
-    for (const auto& node : graph_.ops) layers = std::max(layers, node.layer + 1);
-    std::vector<std::int32_t> products(static_cast<std::size_t>(layers), 0);
-    for (std::size_t at = 0; at < graph_.ops.size(); ++at) {
-        const OpNode& node = graph_.ops[at];
-        if (node.phase != Phase::forward || node.layer < 0) continue;
-        if (stays_alternate(at, products)) continue;
-        const bool sums =
-            std::holds_alternative<Norm>(node.op) && std::get<Norm>(node.op).residual && at > 0;
-        std::size_t i = 0;
-        for (const auto id : graph_.outputs(node)) {
-            if (sums && i++ == 0 && starts_layer(at)) continue;
-            drop(id);
-        }
-    }
-}
-
-/// Ends a buffer with its last forward reader; a second one serves the backward pass.
-void ProgramBuilder::drop(TensorId id) {
-    const std::size_t to = root(id);
-    if (to != static_cast<std::size_t>(id.index)) return;
-    std::int32_t forward_end = first_[to];
-    std::int32_t again = -1;
-    for (auto at = first_[to]; at <= last_[to]; ++at) {
-        const OpNode& node = graph_.ops[static_cast<std::size_t>(at)];
-        for (const auto in : graph_.inputs(node)) {
-            if (root(in) != to) continue;
-            if (node.phase == Phase::forward) {
-                forward_end = at;
-            } else if (again < 0) {
-                again = at;
-            }
-        }
-    }
-    if (again < 0) return;
-    program_.buffers.push_back({Bytes{size(id) + extra_[to]}, again, last_[to]});
-    last_[to] = forward_end;
 }
 
 }  // namespace headroom

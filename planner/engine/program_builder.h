@@ -31,6 +31,7 @@ private:
     [[nodiscard]] bool in_pieces(const OpNode& node) const;
     [[nodiscard]] bool gathers_for_weight_gradient(const OpNode& node, std::size_t at) const;
     [[nodiscard]] bool is_head(const OpNode& node) const;
+    [[nodiscard]] NormStyle norm_style(const OpNode& node) const;
     [[nodiscard]] Gain gain_of(TensorId weight) const;
 
     // What operators keep and work in (program_saves.cpp).
@@ -48,6 +49,9 @@ private:
     [[nodiscard]] bool keeps_narrow_inputs() const;
 
     void drop_alternate_products();
+    void hold_turned(std::size_t at);
+    void drop_modules();
+    void offload_checkpoints();
     void drop(TensorId id);
     [[nodiscard]] bool stays_alternate(std::size_t at, std::vector<std::int32_t>& products) const;
     [[nodiscard]] bool starts_layer(std::size_t at) const;

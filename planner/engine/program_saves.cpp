@@ -27,7 +27,7 @@ void ProgramBuilder::keep_norm(const OpNode& node, const Norm& norm) {
     if (norm.kind == NormKind::layer) return;
     const std::size_t first = norm.residual ? 1 : 0;
     const NormSaves saves =
-        norm_saves(engine_.decomposition.norm, gain_of(graph_.inputs(node)[first + 1]));
+        norm_saves(norm_style(node), gain_of(graph_.inputs(node)[first + 1]));
     const auto outputs = graph_.outputs(node);
     keep(outputs[first + 1], saves.between * elements(outputs[first]));
 }

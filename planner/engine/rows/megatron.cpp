@@ -80,6 +80,7 @@ constexpr std::array kRows{
            // micro-batches (pipe/engine.py, pipe_buffers). Outside: NCCL and libraries.
            .buffers = {.workspaces = mebibytes(16),
                        .update_copies = 2.0,
+                       .pipeline_buffers = true,
                        .retained_logits = 8.0,
                        .outside = mebibytes(1150),
                        .eager_kernels = true},

@@ -43,6 +43,7 @@ constexpr std::array kRows{
            .framework = "torchtune",
            .describes = "torchtune's recipes with torch.compile",
            .decomposition = {.norm = NormStyle::fused,
+                             .final_norm = NormStyle::upcast,
                              .gate = GateStyle::fused,
                              .loss = LossStyle::eager,
                              .chunk_loss = LossStyle::chunked_logits,
