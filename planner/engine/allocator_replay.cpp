@@ -17,6 +17,7 @@ public:
     /// Moments are first allocated when the first step ends: they take what its activations left
     /// free, and the next steps find it in pieces.
     Bytes run() {
+        flatten();
         for (const auto& unit : plan_.loaded) load(unit);
         for (const auto size : plan_.kept) allocate(size, BlockStream::compute);
         for (int step = 0; step < kStepsUntilSteady; ++step) {
@@ -48,6 +49,21 @@ private:
         return handle;
     }
 
+    /// The modules' own weights go when they are copied into the flat buffer; what they leave is
+    /// filled by what fits.
+    void flatten() {
+        std::vector<CachingAllocator::Handle> own;
+        for (const auto size : plan_.flat.weights)
+            own.push_back(allocate(size, BlockStream::compute));
+        for (const auto size : plan_.flat.buffers) allocate(size, BlockStream::compute);
+        for (const auto handle : own) pool(BlockStream::compute).release(handle);
+        for (const auto size : plan_.flat.masters) {
+            const auto copy = allocate(Bytes{size.count() / 2}, BlockStream::compute);
+            allocate(size, BlockStream::compute);
+            pool(BlockStream::compute).release(copy);
+        }
+    }
+
     void load(const LoadedUnit& unit) {
         const auto parameters = allocate(unit.whole, BlockStream::compute);
         const auto flat = allocate(unit.whole, BlockStream::compute);
@@ -68,9 +84,11 @@ private:
     }
 
     void update() {
-        std::vector<CachingAllocator::Handle> held;
-        for (const auto size : plan_.update) held.push_back(allocate(size, BlockStream::compute));
-        for (const auto handle : held) pool(BlockStream::compute).release(handle);
+        for (const auto& group : plan_.update) {
+            std::vector<CachingAllocator::Handle> held;
+            for (const auto size : group) held.push_back(allocate(size, BlockStream::compute));
+            for (const auto handle : held) pool(BlockStream::compute).release(handle);
+        }
     }
 
     void play(const std::vector<ProgramEvent>& events, std::int64_t batch) {

@@ -3,7 +3,7 @@
 #include <array>
 #include <vector>
 
-#include "planner/engine/engine_states.h"
+#include "planner/engine/flat_buffers.h"
 #include "planner/engine/step_program.h"
 
 namespace headroom {
@@ -16,10 +16,12 @@ struct LoadedUnit {
 
 /// What the steps of a run ask of the allocator beside a micro-batch's program.
 struct ReplayPlan {
-    std::vector<Bytes> kept{};     ///< from the start
-    std::vector<Bytes> moments{};  ///< from the end of the first step
+    std::vector<Bytes> kept{};         ///< from the start
+    std::vector<Bytes> moments{};      ///< from the end of the first step
+    FlatBuffers flat{};                ///< before the first step, where weights are flat
     std::vector<LoadedUnit> loaded{};  ///< before the first step
-    std::vector<Bytes> update{};       ///< at once, at the end of every step
+    std::vector<std::vector<Bytes>>
+        update{};  ///< at the end of a step: groups that are there at once
     std::int64_t in_flight = 1;
     std::int64_t micro_batches = 1;
     AllocatorRules rules{};

@@ -85,6 +85,7 @@ struct Decomposition {
     /// Weights were quantized from fp16, so a dequantized one is copied to bf16.
     bool dequantizes_twice = false;
     bool quantizes_head = false;  ///< the head is 4-bit too
+    bool adapter_sums = false;    ///< an adapter's product is scaled and added out of place (PEFT)
     /// Layers that the host runs ahead of the device: so long an input of a collective that NCCL's
     /// stream was told of (record_stream) stays. 0: none.
     std::int64_t layers_ahead = 0;
@@ -113,8 +114,11 @@ struct FrameworkBuffers {
     /// at once.
     double update_copies = 0.0;
     bool pipeline_buffers = false;  ///< DeepSpeed's pipeline engine: inputs and outputs stay
-    bool whole_scales = false;     ///< scales of 4-bit weights stay whole, on every rank's device
-    bool adapters_apart = false;   ///< FSDP1: an adapter's matrices are units of their own
+    bool flat_states = false;       ///< Megatron-Core: one buffer of weights, one of gradients
+    bool whole_scales = false;      ///< scales of 4-bit weights stay whole, on every rank's device
+    bool adapters_apart = false;    ///< FSDP1: an adapter's matrices are units of their own
+    /// FSDP2, without adapters: embedding and head are units of their own.
+    bool outer_apart = false;
     /// FSDP1 under no_sync: a unit's unsharded gradient, of frozen views too, stays.
     bool unsharded_gradients = false;
     std::int64_t gathered_units = 2;  ///< ZeRO-3: units unsharded at once
@@ -144,6 +148,7 @@ struct Engine {
     bool double_quant = false;  ///< scales of 4-bit weights are quantized, unless the run says
     std::int64_t vocab_multiple = 1;  ///< the table is padded to this many rows a tensor rank
     double dropout = 0.0;             ///< unless the run says otherwise
+    double adapter_dropout = 0.0;     ///< likewise
 };
 
 /// All engines; a name may stand for several versions, the newest first.

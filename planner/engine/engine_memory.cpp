@@ -44,8 +44,7 @@ Bytes pipeline_buffers(const PlanRequest& request, const Stage& stage, double in
     const double ends = (stage.has_embedding ? 0.0 : 1.0) + (stage.has_head ? 0.0 : 1.0);
     const double waiting = ranks > 1.0 ? whole / ranks : ends * whole;
     const double restored = ranks > 1.0 ? 2.0 * whole : 0.0;
-    return Bytes{
-        static_cast<std::int64_t>(waiting * in_flight + 2.0 * whole / ranks + restored)};
+    return Bytes{static_cast<std::int64_t>(waiting * in_flight + 2.0 * whole / ranks + restored)};
 }
 
 /// Buffers whose size is that of a batch rather than of the weights.
@@ -129,6 +128,44 @@ std::vector<LoadedUnit> loaded_units(const Lowering& lowering, const Engine& eng
     return units;
 }
 
+/// What the end of a step allocates. Flat copies of DeepSpeed's ZeRO-1 (stage2.py): gradients in
+/// buckets, or in one block where their dtype is another than the weights' (bf16_optimizer.py);
+/// then this rank's fp32 gradients; then what weights are gathered into, in whole shards.
+std::vector<std::vector<Bytes>> update_groups(const Lowering& lowering, const StateMemory& states) {
+    if (states.flat == Bytes{}) return {in_pieces(states.update, lowering.units.size())};
+    constexpr std::int64_t kBucket = 2 * 500'000'000;
+    const std::int64_t all = states.flat.count();
+    std::vector<Bytes> buckets;
+    const bool one_block = states.gradients > 2 * states.flat;
+    const std::int64_t each = one_block ? all : kBucket;
+    for (std::int64_t left = all; left > 0; left -= each) {
+        buckets.push_back(Bytes{std::min(left, each)});
+    }
+    const auto shards = static_cast<std::size_t>(std::max<std::int64_t>(all / kBucket, 1));
+    return {buckets, {states.update - states.flat}, in_pieces(states.flat, shards)};
+}
+
+/// Ranks of a group that are replayed where each holds another slice of the states.
+constexpr std::int64_t kMostSlices = 8;
+
+/// The fullest rank's, where each holds another slice of flat states.
+Bytes fullest_reserve(const Lowering& lowering, const StateMemory& states,
+                      const StepProgram& program, ReplayPlan plan, Bytes early) {
+    const std::vector<FlatGroup> groups = flat_groups(lowering);
+    std::int64_t ranks = 1;
+    for (const auto& group : groups) ranks = std::max(ranks, group.shards);
+    const std::int64_t step = ceil_div(ranks, kMostSlices);
+    Bytes most{};
+    for (std::int64_t rank = 0; rank < ranks; rank += step) {
+        plan.flat = flat_buffers(groups, states, rank);
+        plan.moments = plan.flat.moments;
+        const Bytes flat = plan.flat.kept();
+        plan.kept = in_pieces(early - std::min(flat, early), lowering.units.size());
+        most = std::max(most, replayed_reserve(program, plan));
+    }
+    return most;
+}
+
 Bytes reserved_memory(const Lowering& lowering, const Engine& engine, const EngineMemory& memory,
                       const StateMemory& states, const StepProgram& program,
                       const EngineSettings& settings, double in_flight) {
@@ -136,24 +173,23 @@ Bytes reserved_memory(const Lowering& lowering, const Engine& engine, const Engi
     const auto& gpu = request.hardware.profile;
     const auto whole = static_cast<std::int64_t>(std::ceil(in_flight - 1e-9));
     ReplayPlan plan{.moments = moment_pieces(lowering, states),
+                    .loaded = loaded_units(lowering, engine),
+                    .update = update_groups(lowering, states),
                     .in_flight = whole,
                     .rules = {.growth = settings.segments.value_or(engine.segments),
                               .divisions = engine.size_divisions}};
     Bytes late{};
     for (const auto size : plan.moments) late += size;
-    plan.loaded = loaded_units(lowering, engine);
-    Bytes loaded{};
-    for (const auto& unit : plan.loaded) loaded += unit.shard;
     const Bytes early = memory.states + memory.buffers - late;
-    plan.kept = in_pieces(early - std::min(loaded, early), lowering.units.size());
-    plan.update = in_pieces(states.update - states.flat, lowering.units.size());
-    constexpr double kFlatBlock = 2.0 * 5.0e8;  // DeepSpeed's default bucket, 16-bit
-    const auto flat = in_pieces(
-        states.flat, static_cast<std::size_t>(std::ceil(states.flat.real() / kFlatBlock)));
-    plan.update.insert(plan.update.end(), flat.begin(), flat.end());
     plan.micro_batches =
         std::max<std::int64_t>(std::min(request.train.accumulation, whole + kExtraMicroBatches), 1);
     plan.limit = gpu.memory_capacity - outside_of(gpu, engine);
+    if (engine.buffers.flat_states && request.adapter.kind == AdapterKind::none) {
+        return std::max(memory.allocated, fullest_reserve(lowering, states, program, plan, early));
+    }
+    Bytes loaded{};
+    for (const auto& unit : plan.loaded) loaded += unit.shard;
+    plan.kept = in_pieces(early - std::min(loaded, early), lowering.units.size());
     return std::max(memory.allocated, replayed_reserve(program, plan));
 }
 
@@ -166,7 +202,8 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
     EngineMemory out{.stage = index, .states = states.kept()};
     const bool summed = engine.weight_gradient == WeightGradient::summed;
     if (gradients_appear(request, engine) && !summed) out.states -= states.gradients;
-    out.buffers = states.buffers + states.gathered + batch_buffers(request, engine, lowering, in_flight);
+    out.buffers =
+        states.buffers + states.gathered + batch_buffers(request, engine, lowering, in_flight);
     out.transient = peak_of(program, in_flight);
     out.allocated = std::max(out.states + out.buffers + out.transient,
                              states.kept() + states.buffers + states.update);

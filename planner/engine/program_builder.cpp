@@ -166,8 +166,18 @@ void ProgramBuilder::collect() {
         const bool own = root_[i] == static_cast<std::int32_t>(i);
         if (!own || first_[i] < 0 || tensor.persistent || tensor.place != Place::device) continue;
         const Bytes size{bytes(tensor).count() + extra_[i]};
-        program_.buffers.push_back({size, first_[i], last_[i]});
+        program_.buffers.push_back({size, first_[i], last_[i], stream_of(first_[i])});
     }
+}
+
+/// Transformer Engine allocates what an exchange over context ranks puts out on that exchange's
+/// stream (context_parallel.py, flash_attn_a2a_communicate).
+BlockStream ProgramBuilder::stream_of(std::int32_t at) const {
+    const auto* op = std::get_if<Collective>(&graph_.ops[static_cast<std::size_t>(at)].op);
+    const bool exchanges = op != nullptr && op->kind == CollectiveKind::all_to_all &&
+                           op->axis == Axis::context &&
+                           engine_.weight_gradient == WeightGradient::main;
+    return exchanges ? BlockStream::exchange : BlockStream::compute;
 }
 
 /// The first op after the stage's last layer: what is made from there on is there for one

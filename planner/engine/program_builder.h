@@ -59,6 +59,7 @@ private:
     void collect();
     void order();
     [[nodiscard]] std::size_t loss_begin() const;
+    [[nodiscard]] BlockStream stream_of(std::int32_t at) const;
 
     void touch(TensorId id, std::size_t at);
     void keep(TensorId with, std::int64_t bytes);

@@ -26,8 +26,7 @@ void ProgramBuilder::add_kept(const OpNode& node, std::size_t at) {
 void ProgramBuilder::keep_norm(const OpNode& node, const Norm& norm) {
     if (norm.kind == NormKind::layer) return;
     const std::size_t first = norm.residual ? 1 : 0;
-    const NormSaves saves =
-        norm_saves(norm_style(node), gain_of(graph_.inputs(node)[first + 1]));
+    const NormSaves saves = norm_saves(norm_style(node), gain_of(graph_.inputs(node)[first + 1]));
     const auto outputs = graph_.outputs(node);
     keep(outputs[first + 1], saves.between * elements(outputs[first]));
 }
@@ -143,6 +142,13 @@ void ProgramBuilder::add_scratch(const OpNode& node, std::size_t at) {
     const auto inputs = graph_.inputs(node);
     if (std::holds_alternative<CrossEntropyGrad>(node.op)) {
         scratch(at, loss_.backward * elements(inputs[0]));
+    } else if (const auto* norm = std::get_if<NormGrad>(&node.op)) {
+        if (norm->kind == NormKind::layer) return;
+        const NormSaves saves = norm_saves(norm_style(node), gain_of(inputs[2]));
+        scratch(at, saves.backward * elements(inputs[1]));
+    } else if (std::holds_alternative<LinearAdd>(node.op)) {
+        // PEFT scales the adapter's product, then adds it: three tensors beside the frozen product.
+        if (engine_.decomposition.adapter_sums) scratch(at, 3 * size(inputs[0]));
     } else if (std::holds_alternative<Dequantize>(node.op)) {
         if (engine_.decomposition.dequantizes_twice) scratch(at, size(graph_.outputs(node)[0]));
     } else if (std::holds_alternative<LinearGradWeight>(node.op) ||

@@ -40,6 +40,11 @@ bool is_outer(const StateUnit& unit) {
     return unit.kind == UnitKind::embedding || unit.kind == UnitKind::head || unit.layer < 0;
 }
 
+bool outer_apart(const PlanRequest& request, const Engine& engine) {
+    return engine.buffers.outer_apart && engine.gathering == Gathering::fsdp2 &&
+           request.adapter.kind == AdapterKind::none;
+}
+
 /// Collects the buffers of a step's units in the order of its layers.
 class UnitBuffers {
 public:
@@ -72,7 +77,9 @@ private:
     void add(const StateUnit& unit, std::map<std::int32_t, UnitSpan>& by_layer) {
         const std::int64_t bytes_of_unit = bytes(lowering_.graph[unit.weights]).count();
         const auto found = by_layer.find(unit.layer);
-        UnitSpan& span = is_outer(unit) || found == by_layer.end() ? outer_ : found->second;
+        const bool head = unit.kind == UnitKind::head && outer_apart(lowering_.request, engine_);
+        UnitSpan& outside = head ? head_ : outer_;
+        UnitSpan& span = is_outer(unit) || found == by_layer.end() ? outside : found->second;
         const auto& part = lowering_.graph[unit.parameters.front()].label.part;
         if (engine_.buffers.whole_scales && part.starts_with("quant.")) return;
         span.gathered += bytes_of_unit;
@@ -89,11 +96,27 @@ private:
     }
 
     /// Embedding, final norm and head: gathered once, never given back before the backward pass
-    /// ends (the root unit of FSDP).
+    /// ends (the root unit of FSDP), unless they are units of their own.
     void outer() {
-        const bool copies = engine_.gathering == Gathering::fsdp2;
-        put(outer_.gathered, 0, end_, copies ? BlockStream::compute : BlockStream::gather);
-        put(reduced(outer_), end_, end_, BlockStream::compute);
+        if (outer_apart(lowering_.request, engine_)) {
+            const Position before_layers = spans_.back().backward_begin - 1;
+            put(outer_.gathered, 0, 0, BlockStream::compute);
+            put(outer_.gathered, end_, end_, BlockStream::compute);
+            put(head_.gathered, spans_.back().forward_end + 1, before_layers, BlockStream::compute);
+            reduce_outer(head_, before_layers);
+        } else {
+            const bool copies = engine_.gathering == Gathering::fsdp2;
+            put(outer_.gathered, 0, end_, copies ? BlockStream::compute : BlockStream::gather);
+        }
+        if (offloads()) put(outer_.gathered / shards_, 0, 0, BlockStream::offload);
+        reduce_outer(outer_, end_);
+    }
+
+    void reduce_outer(const UnitSpan& span, Position at) {
+        put(reduced(span), at, at, BlockStream::compute);
+        if (!offloads() && gradients_appear(lowering_.request, engine_)) {
+            put(reduced(span) / shards_, at, end_, BlockStream::reduce);
+        }
     }
 
     /// What a unit's gradients are copied into for their reduction.
@@ -161,6 +184,7 @@ private:
     std::int64_t shards_ = 1;
     Position end_ = 0;
     UnitSpan outer_{};
+    UnitSpan head_{};  ///< where it is a unit of its own
     std::vector<UnitSpan> spans_{};
     std::vector<ProgramBuffer> out_{};
 };
@@ -197,10 +221,12 @@ std::vector<ProgramBuffer> gradient_buffers(const Lowering& lowering, const Engi
     const std::vector<Position> written = first_writes(graph);
     const auto spans = layer_spans(lowering);
     const auto end = static_cast<Position>(graph.ops.size()) - 1;
+    const bool apart = units && !spans.empty() && outer_apart(lowering.request, engine);
     for (const auto& unit : lowering.units) {
         const auto span = spans.find(unit.layer);
-        const Position last =
-            units && !is_outer(unit) && span != spans.end() ? span->second.backward_end : end;
+        Position last = end;
+        if (apart && unit.kind == UnitKind::head) last = spans.rbegin()->second.backward_begin - 1;
+        if (units && !is_outer(unit) && span != spans.end()) last = span->second.backward_end;
         for (const auto id : unit.parameters) {
             const TensorId gradient = graph[id].parameter.gradient;
             if (!gradient.valid()) continue;

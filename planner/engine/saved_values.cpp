@@ -44,8 +44,13 @@ static_assert(kept_between(kHalfNorm, Gain::frozen) == 2);
 static_assert(keeps_value(kHalfNorm, 0));
 static_assert(kept_between(kTwoOpGate) == 2);
 
+/// The gradient in the chain's own width, its product with the statistics, and the square's.
+constexpr int kNormGradients = 3;
+
 NormSaves saves(std::span<const ChainOp> chain, Gain gain) {
-    return {.between = kept_between(chain, gain), .input = keeps_value(chain, 0, gain)};
+    return {.between = kept_between(chain, gain),
+            .input = keeps_value(chain, 0, gain),
+            .backward = kNormGradients * chain.front().bytes};
 }
 
 /// By LossStyle.

@@ -9,6 +9,7 @@ namespace headroom {
 struct NormSaves {
     int between = 0;    ///< bytes an element between input and output
     bool input = true;  ///< the 16-bit input
+    int backward = 0;   ///< bytes an element that its gradient works in
 };
 NormSaves norm_saves(NormStyle style, Gain gain);
 

@@ -8,8 +8,8 @@
 namespace headroom {
 
 /// The stream that a buffer is allocated on: the allocator reuses a block on its own stream only.
-enum class BlockStream : std::uint8_t { compute, gather, reduce, offload };
-inline constexpr std::size_t kBlockStreams = 4;
+enum class BlockStream : std::uint8_t { compute, gather, reduce, offload, exchange };
+inline constexpr std::size_t kBlockStreams = 5;
 
 /// One transient buffer of a micro-batch.
 struct ProgramBuffer {

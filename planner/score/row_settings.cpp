@@ -195,8 +195,7 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
         const bool flash = out.request.train.attention == AttentionImpl::flash &&
                            out.settings.format == ProductFormat::compute &&
                            out.engine->weight_gradient == WeightGradient::main;
-        const bool core =
-            !flash && (has_text(text, "core") || has_text(text, "recompute-att"));
+        const bool core = !flash && (has_text(text, "core") || has_text(text, "recompute-att"));
         if (out.engine->weight_gradient == WeightGradient::main) {
             out.settings.recomputes = {.feed_forward = has_text(text, "mlp"),
                                        .latent_up = has_text(text, "mla_up")};
@@ -205,8 +204,7 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
         recompute.ops = {.norm = has_text(text, "norm"),
                          .activation = has_text(text, "act") || has_text(text, "swiglu") ||
                                        has_text(text, "ffn") ||
-                                       (has_text(text, "mlp") && !modules) ||
-                                       has_text(text, "moe"),
+                                       (has_text(text, "mlp") && !modules) || has_text(text, "moe"),
                          .attention = core};
         if (has_text(text, "per-op")) {
             recompute = {};
@@ -230,6 +228,7 @@ void read_adapter(const MeasuredRow& row, ExpressedRow& out) {
     if (const auto at = lora.find("rank "); at != std::string::npos) {
         adapter.rank = std::max<std::int64_t>(std::atoll(lora.c_str() + at + 5), 1);
     }
+    adapter.dropout = out.engine->adapter_dropout;
     if (has_text(lora, "dropout 0.1")) adapter.dropout = 0.1;
     if (has_text(lora, "dropout 0.05")) adapter.dropout = 0.05;
     if (has_text(method, "adapter_v2")) {

@@ -28,8 +28,10 @@ constexpr Decomposition kCoreFloatLoss{.norm = NormStyle::fused,
                                        .gate = GateStyle::fused,
                                        .loss = LossStyle::megatron,
                                        .attention = {.output = OutputCopy::batched_flash}};
-constexpr FrameworkBuffers kCoreBuffers{
-    .dummy_weight_gradients = true, .workspaces = mebibytes(96), .outside = mebibytes(600)};
+constexpr FrameworkBuffers kCoreBuffers{.dummy_weight_gradients = true,
+                                        .workspaces = mebibytes(96),
+                                        .flat_states = true,
+                                        .outside = mebibytes(600)};
 
 constexpr std::array kRows{
     Engine{.id = "megatron",
@@ -61,6 +63,7 @@ constexpr std::array kRows{
            .states = kMainGradients,
            .buffers = {.dummy_weight_gradients = true,
                        .workspaces = mebibytes(96),
+                       .flat_states = true,
                        .dense_mask = true,
                        .outside = mebibytes(600)},
            .weight_gradient = WeightGradient::main,

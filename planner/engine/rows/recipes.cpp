@@ -20,6 +20,9 @@ constexpr Decomposition litgpt(NormStyle norm) {
 }
 constexpr FrameworkBuffers kLitgptBuffers{.workspaces = mebibytes(16), .unsharded_gradients = true};
 
+/// Its full recipes on several GPUs shard tok_embeddings and output (custom_sharded_layers).
+constexpr FrameworkBuffers kTorchtuneBuffers{.workspaces = mebibytes(32), .outer_apart = true};
+
 constexpr std::array kRows{
     Engine{.id = "torchtune",
            .version = "recipe",
@@ -31,7 +34,7 @@ constexpr std::array kRows{
                              .chunk_loss = LossStyle::chunked_logits,
                              .attention = {.repeats_kv = true}},
            .states = kHalfStates,
-           .buffers = {.workspaces = mebibytes(32)},
+           .buffers = kTorchtuneBuffers,
            .weight_gradient = WeightGradient::own,
            .gathering = Gathering::fsdp2,
            .launch = Launch::eager,
@@ -49,7 +52,7 @@ constexpr std::array kRows{
                              .chunk_loss = LossStyle::chunked_logits,
                              .attention = {.repeats_kv = true}},
            .states = kHalfStates,
-           .buffers = {.workspaces = mebibytes(32)},
+           .buffers = kTorchtuneBuffers,
            .weight_gradient = WeightGradient::own,
            .gathering = Gathering::fsdp2,
            .launch = Launch::compiled,
