@@ -128,17 +128,32 @@ std::vector<LoadedUnit> loaded_units(const Lowering& lowering, const Engine& eng
     return units;
 }
 
+/// DeepSpeed's default bucket, in bytes of 16-bit values.
+constexpr std::int64_t kBucket = 2 * 500'000'000;
+
+/// Bytes of gradients that fill a bucket alone: flattening one tensor is a view, no copy.
+std::int64_t alone_in_a_bucket(const Lowering& lowering) {
+    std::int64_t sum = 0;
+    for (const auto& unit : lowering.units) {
+        for (const auto id : unit.parameters) {
+            const std::int64_t size = 2 * numel(lowering.graph[id].shape);
+            if (unit.trainable && size >= kBucket) sum += size;
+        }
+    }
+    return sum;
+}
+
 /// What the end of a step allocates. Flat copies of DeepSpeed's ZeRO-1 (stage2.py): gradients in
 /// buckets, or in one block where their dtype is another than the weights' (bf16_optimizer.py);
 /// then this rank's fp32 gradients; then what weights are gathered into, in whole shards.
 std::vector<std::vector<Bytes>> update_groups(const Lowering& lowering, const StateMemory& states) {
     if (states.flat == Bytes{}) return {in_pieces(states.update, lowering.units.size())};
-    constexpr std::int64_t kBucket = 2 * 500'000'000;
     const std::int64_t all = states.flat.count();
-    std::vector<Bytes> buckets;
     const bool one_block = states.gradients > 2 * states.flat;
     const std::int64_t each = one_block ? all : kBucket;
-    for (std::int64_t left = all; left > 0; left -= each) {
+    std::vector<Bytes> buckets;
+    const std::int64_t copied = one_block ? all : all - alone_in_a_bucket(lowering);
+    for (std::int64_t left = copied; left > 0; left -= each) {
         buckets.push_back(Bytes{std::min(left, each)});
     }
     const auto shards = static_cast<std::size_t>(std::max<std::int64_t>(all / kBucket, 1));

@@ -25,6 +25,7 @@ StepProgram ProgramBuilder::run() {
     for (std::size_t at = 0; at < graph_.ops.size(); ++at) visit(at);
     if (settings_.alternate_products) drop_alternate_products();
     drop_modules();
+    if (lowering_.request.recompute.mode == RecomputeMode::selective) hold_attention_outputs();
     if (lowering_.request.offload.activations) offload_checkpoints();
     if (engine_.decomposition.layers_ahead > 0) hold_collective_inputs();
     collect();

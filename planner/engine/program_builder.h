@@ -51,6 +51,7 @@ private:
     void drop_alternate_products();
     void hold_turned(std::size_t at);
     void drop_modules();
+    void hold_attention_outputs();
     void offload_checkpoints();
     void drop(TensorId id);
     [[nodiscard]] bool stays_alternate(std::size_t at, std::vector<std::int32_t>& products) const;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 #include <variant>
 
@@ -81,6 +82,22 @@ void ProgramBuilder::drop_modules() {
                 (settings_.recomputes.latent_up && latent)) {
                 drop(id);
             }
+        }
+    }
+}
+
+/// Attention that is run again in Megatron-Core frees its log-sum-exp alone: its output is a
+/// product's input, except where an fp8 product keeps that in its own format.
+void ProgramBuilder::hold_attention_outputs() {
+    if (engine_.weight_gradient != WeightGradient::main || keeps_narrow_inputs()) return;
+    std::map<std::int32_t, TensorId> made;
+    for (std::size_t at = 0; at < graph_.ops.size(); ++at) {
+        const OpNode& node = graph_.ops[at];
+        if (!std::holds_alternative<Attention>(node.op)) continue;
+        if (node.phase == Phase::forward) {
+            made[node.layer] = graph_.outputs(node)[0];
+        } else if (const auto found = made.find(node.layer); found != made.end()) {
+            touch(found->second, at);
         }
     }
 }

@@ -190,21 +190,16 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
         recompute.mode = RecomputeMode::layer;
     } else {
         recompute.mode = RecomputeMode::selective;
-        // Flash attention run again frees its log-sum-exp alone: its output is a product's input,
-        // which an fp8 product keeps in its own format.
-        const bool flash = out.request.train.attention == AttentionImpl::flash &&
-                           out.settings.format == ProductFormat::compute &&
-                           out.engine->weight_gradient == WeightGradient::main;
-        const bool core = !flash && (has_text(text, "core") || has_text(text, "recompute-att"));
+        const bool core = has_text(text, "core") || has_text(text, "recompute-att");
         if (out.engine->weight_gradient == WeightGradient::main) {
             out.settings.recomputes = {.feed_forward = has_text(text, "mlp"),
                                        .latent_up = has_text(text, "mla_up")};
         }
-        const bool modules = out.settings.recomputes.feed_forward;
+        const bool experts = out.request.model.moe.has_value();  // "mlp" is of dense layers
         recompute.ops = {.norm = has_text(text, "norm"),
                          .activation = has_text(text, "act") || has_text(text, "swiglu") ||
                                        has_text(text, "ffn") ||
-                                       (has_text(text, "mlp") && !modules) || has_text(text, "moe"),
+                                       (has_text(text, "mlp") && !experts) || has_text(text, "moe"),
                          .attention = core};
         if (has_text(text, "per-op")) {
             recompute = {};

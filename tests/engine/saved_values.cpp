@@ -1,6 +1,6 @@
 #include "planner/engine/saved_values.h"
 
-#include "planner/engine/program_builder.h"
+#include "planner/engine/engine_memory.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
@@ -38,7 +38,7 @@ PlanRequest with_logits(LossStyle style) {
 }
 
 Engine with_loss(LossStyle style) {
-    Engine engine{.id = "test", .framework = "test"};
+    Engine engine;
     engine.decomposition.loss = style;
     engine.weight_gradient = WeightGradient::main;
     return engine;
