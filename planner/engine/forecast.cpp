@@ -25,9 +25,7 @@ double probability_above(double predicted, const BandFactors& band, double capac
 /// optimizers keep moments in the dtype of the weights.
 EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
     const TrainSpec& train = request.train;
-    EngineSettings settings{.measured = engine.measured,
-                            .stages = engine.stages,
-                            .master_bytes = train.master ? 4.0 : 0.0};
+    EngineSettings settings{.stages = engine.stages, .master_bytes = train.master ? 4.0 : 0.0};
     const double full = train.master ? 8.0 : engine.states.moments;
     switch (train.optimizer) {
         case OptimizerKind::adamw:
@@ -44,6 +42,7 @@ EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
             throw InputError("/train/optimizer",
                              "is adafactor, whose states no framework engine models");
     }
+    if (engine.decomposition.attention.packed_view) settings.adapter = AdapterForm::merged;
     settings.gradient_bytes = static_cast<double>(bytes_of(1, train.gradient));
     return settings;
 }
