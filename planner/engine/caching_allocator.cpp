@@ -1,6 +1,7 @@
 #include "planner/engine/caching_allocator.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace headroom {
 
@@ -18,6 +19,15 @@ std::int32_t CachingAllocator::new_block(Block block) {
 void CachingAllocator::reserve(std::int64_t bytes) {
     reserved_ += bytes;
     peak_reserved_ = std::max(peak_reserved_, reserved_);
+}
+
+/// With roundup_power2_divisions, sizes above so many smallest blocks are rounded more coarsely.
+std::int64_t CachingAllocator::rounded(std::int64_t size) const {
+    if (rules_.divisions <= 1 || size <= rules_.round * rules_.divisions) {
+        return round_up(size, rules_.round);
+    }
+    const auto power = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(size)));
+    return round_up(size, power / rules_.divisions);
 }
 
 std::int64_t CachingAllocator::segment_size(std::int64_t size, Pool pool) const {
@@ -75,7 +85,7 @@ void CachingAllocator::split(std::int32_t at, std::int64_t size) {
 }
 
 CachingAllocator::Handle CachingAllocator::allocate(Bytes size) {
-    const std::int64_t wanted = round_up(std::max<std::int64_t>(size.count(), 1), rules_.round);
+    const std::int64_t wanted = rounded(std::max<std::int64_t>(size.count(), 1));
     const Pool pool = wanted <= rules_.small_limit ? Pool::small : Pool::large;
     auto& list = free_list(pool);
     const auto found = list.lower_bound({wanted, kNone});

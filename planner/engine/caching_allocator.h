@@ -23,6 +23,7 @@ struct AllocatorRules {
     std::int64_t middle_limit = 10 << 20;
     std::int64_t large_round = 2 << 20;       ///< larger requests get a segment of their own
     std::int64_t expandable_page = 20 << 20;  ///< what an expandable segment grows by
+    std::int64_t divisions = 0;  ///< > 0: sizes round up to such a part of the power of two below
 };
 
 /// The allocator's book-keeping, without a device: what is in use and what is held for reuse.
@@ -64,6 +65,7 @@ private:
     void split(std::int32_t at, std::int64_t size);
     std::int32_t join(std::int32_t left, std::int32_t right);
     [[nodiscard]] bool leaves_rest(std::int64_t rest, Pool pool) const;
+    [[nodiscard]] std::int64_t rounded(std::int64_t size) const;
     [[nodiscard]] std::int64_t segment_size(std::int64_t size, Pool pool) const;
     void reserve(std::int64_t bytes);
 

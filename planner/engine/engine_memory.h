@@ -21,7 +21,7 @@ enum class Replay : std::uint8_t { none, allocator };
 /// The stage of a pipeline, as the engine cuts the model.
 Stage engine_stage(const PlanRequest& request, const EngineSettings& settings, std::int64_t index);
 
-/// Memory of the rank that needs most (or of the last stage, where the settings say so).
+/// Memory of the rank that needs most, or of the stage whose memory the settings ask for.
 EngineMemory engine_memory(const PlanRequest& request, const Engine& engine,
                            const EngineSettings& settings, Replay replay);
 

@@ -13,9 +13,9 @@ struct StateMemory {
     Bytes optimizer{};  ///< master and moments
     Bytes moments{};    ///< of `optimizer`
     Bytes buffers{};    ///< buckets, dummy gradients, workspaces
-    Bytes gathered{};   ///< ZeRO-3: weights and gradients of units in use
-
-    Bytes loading{};  ///< at once while weights are loaded and sharded
+    Bytes gathered{};  ///< ZeRO-3: weights and gradients of units in use, where they are not events
+    Bytes update{};    ///< temporaries of the update, when activations are gone
+    Bytes flat{};      ///< of `update`: copies of all gradients, in flat blocks
 
     [[nodiscard]] Bytes kept() const { return weights + gradients + optimizer; }
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "planner/base/json.h"
+#include "planner/engine/saved_values.h"
 
 namespace headroom {
 namespace {
@@ -24,7 +25,7 @@ double probability_above(double predicted, const BandFactors& band, double capac
 /// optimizers keep moments in the dtype of the weights.
 EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
     const TrainSpec& train = request.train;
-    EngineSettings settings{.master_bytes = train.master ? 4.0 : 0.0};
+    EngineSettings settings{.stages = engine.stages, .master_bytes = train.master ? 4.0 : 0.0};
     const double full = train.master ? 8.0 : engine.states.moments;
     switch (train.optimizer) {
         case OptimizerKind::adamw:
@@ -41,6 +42,7 @@ EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
             throw InputError("/train/optimizer",
                              "is adafactor, whose states no framework engine models");
     }
+    if (engine.decomposition.attention.packed_view) settings.adapter = AdapterForm::merged;
     settings.gradient_bytes = static_cast<double>(bytes_of(1, train.gradient));
     return settings;
 }
@@ -72,17 +74,8 @@ CapacityOdds capacity_odds(Bytes process, Bytes capacity, std::string_view frame
             .fits = process.real() * band.high <= capacity.real()};
 }
 
-LossKind loss_of(const Engine& engine, const EngineSettings& settings) {
-    if (settings.loss_chunks > 0) return LossKind::chunked;
-    switch (engine.decomposition.loss) {
-        case LossStyle::fused:
-        case LossStyle::compiled:
-            return LossKind::fused;
-        case LossStyle::chunked:
-            return LossKind::chunked;
-        default:
-            return LossKind::unfused;
-    }
+LossKind loss_of(const Engine& engine, const EngineSettings& settings, const PlanRequest& request) {
+    return loss_rules(loss_style(engine, settings, request)).kind;
 }
 
 const Engine& engine_of(std::string_view name) {
@@ -98,7 +91,7 @@ EngineForecast forecast(const PlanRequest& asked, const TimingProfile& profile) 
     const Engine& engine = engine_of(asked.engine);
     const EngineSettings settings = settings_of(asked, engine);
     PlanRequest request = asked;
-    request.train.loss = loss_of(engine, settings);
+    request.train.loss = loss_of(engine, settings, request);
     validate(request);
     EngineForecast out{.engine = &engine};
     const auto& gpu = request.hardware.profile;

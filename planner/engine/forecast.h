@@ -35,7 +35,7 @@ struct EngineForecast {
 const Engine& engine_of(std::string_view name);
 
 /// How the engine takes its loss, in the request's words.
-LossKind loss_of(const Engine& engine, const EngineSettings& settings);
+LossKind loss_of(const Engine& engine, const EngineSettings& settings, const PlanRequest& request);
 
 /// `request.engine` must name a framework. Throws InputError for an impossible request.
 EngineForecast forecast(const PlanRequest& request, const TimingProfile& profile);

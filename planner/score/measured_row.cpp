@@ -30,8 +30,10 @@ constexpr std::array kStatWords{
 };
 
 MemoryStat stat_of(const Json& measured) {
-    const std::string text =
-        text_of(measured, "memory_stat") + " " + text_of(measured, "peak_gib_norm_note");
+    const std::string stated = text_of(measured, "memory_stat");
+    // NeMo logs max_memory_reserved as peak_memory_usage (megatron_strategy.py, training_step).
+    if (has_text(stated, "NeMo log")) return MemoryStat::reserved;
+    const std::string text = stated + " " + text_of(measured, "peak_gib_norm_note");
     for (const auto& row : kStatWords) {
         if (has_text(text, row.word)) return row.stat;
     }
@@ -86,6 +88,8 @@ MeasuredRow row_of(const JsonCursor& json) {
     row.step_seconds = seconds_of(measured, row.setup, std::max(gpus, 1.0));
     row.tokens_per_second = number_of(measured, "tokens_per_s_per_gpu");
     row.last_rank = has_text(text_of(measured, "memory_stat"), "last rank");
+    const std::string stated = text_of(measured, "memory_stat");
+    row.first_node = stated.starts_with("nvidia-smi") && !has_text(stated, "worst");
     row.out_of_memory = flag_of(measured, "oom");
     return row;
 }

@@ -30,7 +30,8 @@ struct MeasuredRow {
     MemoryStat stat = MemoryStat::allocated;
     std::optional<double> step_seconds{};
     std::optional<double> tokens_per_second{};  ///< of one GPU
-    bool last_rank = false;  ///< memory is the last rank's, not the fullest one's
+    bool last_rank = false;   ///< memory is the last rank's, not the fullest one's
+    bool first_node = false;  ///< memory is what nvidia-smi shows on the first node
     bool out_of_memory = false;
     bool starter = false;
 };

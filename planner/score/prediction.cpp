@@ -16,7 +16,10 @@ void score_memory(ScoredRow& out) {
     const auto& e = out.expressed;
     if (!row.peak_gib && !row.out_of_memory) return;
     const Replay replay = wants_reserved(row) ? Replay::allocator : Replay::none;
-    out.memory = engine_memory(e.request, *e.engine, e.settings, replay);
+    // Whether a run fits is a question to its fullest stage, whichever one prints.
+    EngineSettings settings = e.settings;
+    if (row.out_of_memory) settings.measured = MeasuredStage::worst;
+    out.memory = engine_memory(e.request, *e.engine, settings, replay);
     const Bytes of_stat = row.stat == MemoryStat::allocated  ? out.memory->allocated
                           : row.stat == MemoryStat::reserved ? out.memory->reserved
                                                              : out.memory->process;

@@ -23,19 +23,25 @@ constexpr std::array kFrameworks{
     FrameworkWord{"Megatron PTD-P", "megatron", "2022"},
     FrameworkWord{"SageMaker", "deepspeed", "zero"},
     FrameworkWord{"DeepSpeed transformer", "deepspeed", "zero"},
+    FrameworkWord{"Megatron-LM (functional test", "megatron", "lm"},
     FrameworkWord{"InternEvo", "megatron", "internevo"},
     FrameworkWord{"nanotron", "megatron", "nanotron"},
     FrameworkWord{"torchtitan", "fsdp", "torchtitan"},
     FrameworkWord{"llm-foundry", "fsdp", "llm-foundry"},
     FrameworkWord{"fsdp_qlora", "hf", "fsdp-qlora"},
     FrameworkWord{"FSDP1", "fsdp", "fsdp1"},
-    FrameworkWord{"axolotl", "hf", "trainer"},
+    FrameworkWord{"axolotl", "hf", "axolotl"},
     FrameworkWord{"torchtune", "torchtune", "recipe"},
     FrameworkWord{"litgpt", "litgpt", "recipe"},
+    FrameworkWord{"Bridge 25.", "megatron", "core"},
+    FrameworkWord{"Bridge 26.02", "megatron", "core-2026"},
+    FrameworkWord{"Bridge 26.04", "megatron", "core-2026"},
+    FrameworkWord{"Bridge 26.06", "megatron", "core-2026"},
+    FrameworkWord{"Bridge 26.", "megatron", "core-2026-08"},
+    FrameworkWord{"Bridge", "megatron", "bridge"},
     FrameworkWord{"llmq", "llmq", "2025"},
     FrameworkWord{"llm.c", "llm.c", "2024"},
     FrameworkWord{"DeepSpeed", "deepspeed", "zero"},
-    FrameworkWord{"Megatron-Bridge 26", "megatron", "core-2026"},
     FrameworkWord{"Megatron", "megatron", "core"},
     FrameworkWord{"NeMo", "megatron", "core"},
     FrameworkWord{"transformers", "hf", "trainer"},
@@ -65,6 +71,10 @@ const Engine* row_engine(const MeasuredRow& row) {
         }
         if (entry.version == "torchtitan" && is_of_2024(row)) {
             return &engine_named("fsdp", "torchtitan-2024");
+        }
+        // The tables of lit-gpt: LoRA of October 2023, adapters added in January 2024 (PR #694).
+        if (entry.id == "litgpt" && has_text(text_of(row.setup, "method"), "lora")) {
+            return &engine_named("litgpt", "2023");
         }
         if (entry.id == "torchtune" && flag_of(row.setup, "compile")) {
             return &engine_named("torchtune", "compiled");

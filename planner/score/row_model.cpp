@@ -91,6 +91,9 @@ ModelSpec row_model(const MeasuredRow& row) {
         spec.encoder_layers = encoder;
         spec.layers = count_of(model, "decoder_layers", encoder);
     }
+    // GPT-NeoX and what is shaped like it: attention and feed-forward block read one norm's output.
+    spec.parallel_residual = has_text(spec.name, "StableLM-base-alpha") ||
+                             has_text(spec.name, "Pythia") || has_text(spec.name, "NeoX");
     spec.max_positions = count_of(row.setup, "seq_len", 2048);
     spec.ffn.width = count_of(model, "ffn", 4 * spec.hidden);
     spec.mtp_layers = count_of(model, "mtp_layers", 0);

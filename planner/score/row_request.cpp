@@ -69,6 +69,7 @@ ExpressedRow expressed(const MeasuredRow& row, const Engine& engine, const Libra
     out.request.hardware = row_hardware(row, library);
     read_training(row, out);
     read_layout(row, out);
+    read_loss(row, out);
     read_recompute(row, out);
     read_adapter(row, out);
     read_offload(row, out);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "planner/base/json.h"
+#include "planner/engine/forecast.h"
 
 namespace headroom {
 namespace {
@@ -30,17 +31,12 @@ ProductFormat format_of(const MeasuredRow& row) {
     return ProductFormat::compute;
 }
 
-LossKind loss_kind(const Engine& engine, const EngineSettings& settings) {
-    if (settings.loss_chunks > 0) return LossKind::chunked;
-    switch (engine.decomposition.loss) {
-        case LossStyle::fused:
-        case LossStyle::compiled:
-            return LossKind::fused;
-        case LossStyle::chunked:
-            return LossKind::chunked;
-        default:
-            return LossKind::unfused;
-    }
+/// Whose memory a row's figure is. Megatron's loop prints the last rank's; Megatron-Bridge,
+/// nanotron and others the first rank's; who reads nvidia-smi, and does not say of which node,
+/// reads the first.
+MeasuredStage measured_stage(const MeasuredRow& row, const Engine& engine) {
+    if (row.last_rank) return MeasuredStage::last;
+    return row.first_node ? MeasuredStage::first : engine.measured;
 }
 
 void read_states(const MeasuredRow& row, ExpressedRow& out) {
@@ -52,7 +48,9 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
         has_text(row.framework, "Bridge")) {
         settings.gradient_bytes = 2.0;  // grad_reduce_in_fp32 is off in these recipes
     }
-    if (has_text(gradients, "unsharded")) {
+    if (out.engine->weight_gradient == WeightGradient::summed) {
+        settings.gradient_bytes = 0.0;
+    } else if (has_text(gradients, "unsharded")) {
         settings.gradient_bytes = 6.0;  // bf16 gradients and the fp32 sums they are added to
     } else if (has_text(gradients, "fp32") || has_text(precision, "fp32 grad") ||
                has_text(precision, "fp32 main grads")) {
@@ -79,11 +77,21 @@ void read_states(const MeasuredRow& row, ExpressedRow& out) {
     if (has_text(optimizer, "fp32 master")) settings.master_bytes = 4.0;
 }
 
+/// torchtitan's run script sets expandable segments; its script for several nodes
+/// (multinode_trainer.slurm) does not.
+void read_allocator(const MeasuredRow& row, ExpressedRow& out) {
+    const auto& node = out.request.hardware.profile.node;
+    const bool titan = out.engine->framework == "torchtitan";
+    if (titan && !has_text(row.framework, "torchao") && out.request.hardware.gpus > node.gpus) {
+        out.settings.segments = SegmentGrowth::fixed;
+    }
+}
+
 }  // namespace
 
 void read_training(const MeasuredRow& row, ExpressedRow& out) {
-    // Megatron's loop prints memory of the last rank.
-    out.settings.measured_on_last_stage = row.last_rank || has_text(row.framework, "Bridge");
+    out.settings.measured = measured_stage(row, *out.engine);
+    out.settings.stages = out.engine->stages;
     auto& train = out.request.train;
     const std::string precision = text_of(row.setup, "precision");
     train.sequence = count_of(row.setup, "seq_len", 2048);
@@ -93,20 +101,25 @@ void read_training(const MeasuredRow& row, ExpressedRow& out) {
     train.gradient = train.compute;
     const std::string flash = text_of(row.setup, "flash_attention");
     train.attention = flash == "false" ? AttentionImpl::eager : AttentionImpl::flash;
+    train.dropout = out.engine->dropout;
+    out.settings.format = format_of(row);
+    out.settings.compiled = flag_of(row.setup, "compile");
+    read_states(row, out);
+    read_allocator(row, out);
+}
+
+void read_loss(const MeasuredRow& row, ExpressedRow& out) {
+    auto& train = out.request.train;
     out.settings.loss_chunks = std::max(count_of(row.setup, "lmhead_chunks", 0),
                                         count_of(row.setup, "chunked_cross_entropy", 0));
     if (flag_of(row.setup, "cut_cross_entropy") || flag_of(row.setup, "liger")) {
         out.settings.loss_chunks = 8;
     }
-    train.loss = loss_kind(*out.engine, out.settings);
-    if (out.settings.loss_chunks > 0) {
+    train.loss = loss_of(*out.engine, out.settings, out.request);
+    if (train.loss == LossKind::chunked && out.settings.loss_chunks > 0) {
         train.loss_chunk = std::max<std::int64_t>(
             train.sequence * train.micro_batch / out.settings.loss_chunks, 1);
     }
-    train.dropout = out.engine->dropout;
-    out.settings.format = format_of(row);
-    out.settings.compiled = flag_of(row.setup, "compile");
-    read_states(row, out);
 }
 
 void read_layout(const MeasuredRow& row, ExpressedRow& out) {
@@ -178,10 +191,15 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
     } else {
         recompute.mode = RecomputeMode::selective;
         const bool core = has_text(text, "core") || has_text(text, "recompute-att");
+        if (out.engine->weight_gradient == WeightGradient::main) {
+            out.settings.recomputes = {.feed_forward = has_text(text, "mlp"),
+                                       .latent_up = has_text(text, "mla_up")};
+        }
+        const bool experts = out.request.model.moe.has_value();  // "mlp" is of dense layers
         recompute.ops = {.norm = has_text(text, "norm"),
                          .activation = has_text(text, "act") || has_text(text, "swiglu") ||
-                                       has_text(text, "ffn") || has_text(text, "mlp") ||
-                                       has_text(text, "moe"),
+                                       has_text(text, "ffn") ||
+                                       (has_text(text, "mlp") && !experts) || has_text(text, "moe"),
                          .attention = core};
         if (has_text(text, "per-op")) {
             recompute = {};
@@ -205,16 +223,25 @@ void read_adapter(const MeasuredRow& row, ExpressedRow& out) {
     if (const auto at = lora.find("rank "); at != std::string::npos) {
         adapter.rank = std::max<std::int64_t>(std::atoll(lora.c_str() + at + 5), 1);
     }
+    adapter.dropout = out.engine->adapter_dropout;
     if (has_text(lora, "dropout 0.1")) adapter.dropout = 0.1;
-    const bool prefix = has_text(method, "adapter") && !has_text(method, "adapter_v2");
-    if (prefix) {  // LLaMA-Adapter trains a prompt in attention and no linear layer
+    if (has_text(lora, "dropout 0.05")) adapter.dropout = 0.05;
+    if (has_text(method, "adapter_v2")) {
+        adapter.rank = 1;
+        out.settings.adapter = AdapterForm::scaled;
+    } else if (has_text(method, "adapter")) {
+        // LLaMA-Adapter trains a prompt in attention and no linear layer, from the third layer on
+        // (litgpt's adapter_start_layer).
         adapter.rank = 1;
         adapter.targets = {"q_proj"};
-    } else if (has_text(method, "adapter_v2")) {
-        adapter.rank = 1;
+        out.settings.adapter = AdapterForm::prompt;
+        out.settings.first_adapted_layer = 2;
+    } else if (out.engine->decomposition.attention.packed_view) {
+        out.settings.adapter = AdapterForm::merged;
     }
     if (has_text(lora, "q and v")) adapter.targets = {"q_proj", "v_proj"};
-    adapter.double_quant = has_text(text_of(row.setup, "quantization"), "dq");
+    adapter.double_quant =
+        out.engine->double_quant || has_text(text_of(row.setup, "quantization"), "dq");
     adapter.paged_optimizer = false;
 }
 

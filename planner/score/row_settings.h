@@ -6,9 +6,11 @@ namespace headroom {
 
 /// The engine that a row's framework and method mean; nullptr when none does.
 const Engine* row_engine(const MeasuredRow& row);
-/// Reads precision, optimizer, loss and recomputation from a row's words.
+/// Reads precision, optimizer and batch from a row's words.
 void read_training(const MeasuredRow& row, ExpressedRow& out);
 void read_layout(const MeasuredRow& row, ExpressedRow& out);
+/// Reads how the loss is taken, which depends on the layout.
+void read_loss(const MeasuredRow& row, ExpressedRow& out);
 void read_recompute(const MeasuredRow& row, ExpressedRow& out);
 void read_adapter(const MeasuredRow& row, ExpressedRow& out);
 void read_execution(const MeasuredRow& row, ExpressedRow& out);

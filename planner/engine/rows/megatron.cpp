@@ -6,22 +6,41 @@ namespace headroom {
 namespace {
 
 /// Megatron-Core's optimizer: 16-bit weights, an fp32 gradient buffer, fp32 master and moments.
-constexpr StateBytes kMainGradients{.weight = 2.0, .gradient = 4.0, .master = 4.0, .moments = 8.0};
-/// Megatron-DeepSpeed with fp16: gradients stay in fp16.
-constexpr StateBytes kHalfGradients{.weight = 2.0, .gradient = 2.0, .master = 4.0, .moments = 8.0};
+/// Where the buffer is bf16, the update makes fp32 copies of this rank's part
+/// (distrib_optimizer.py, _copy_model_grads_to_main_grads).
+constexpr StateBytes kMainGradients{
+    .weight = 2.0, .gradient = 4.0, .master = 4.0, .moments = 8.0, .copies_gradients = true};
+/// Megatron-DeepSpeed with fp16: gradients stay in fp16; the update reads fp32 copies.
+constexpr StateBytes kHalfGradients{
+    .weight = 2.0, .gradient = 2.0, .master = 4.0, .moments = 8.0, .copies_gradients = true};
+/// A sequence-parallel layer's launches in nanotron's forward pass, and the launches that CUDA
+/// queues before the host waits.
+constexpr std::int64_t kLaunchQueue = 1024;
+constexpr std::int64_t kNanotronLaunches = 30;
+
+constexpr Decomposition kCore{.norm = NormStyle::fused,
+                              .gate = GateStyle::fused,
+                              .loss = LossStyle::fused,
+                              .attention = {.output = OutputCopy::batched_flash}};
+/// Megatron-Core's own cross-entropy, fused or not, and Transformer Engine's from 2.18 on (#3193)
+/// keep fp32 logits or an fp32 gradient.
+constexpr Decomposition kCoreFloatLoss{.norm = NormStyle::fused,
+                                       .gate = GateStyle::fused,
+                                       .loss = LossStyle::megatron,
+                                       .attention = {.output = OutputCopy::batched_flash}};
+constexpr FrameworkBuffers kCoreBuffers{.dummy_weight_gradients = true,
+                                        .workspaces = mebibytes(96),
+                                        .flat_states = true,
+                                        .outside = mebibytes(600)};
 
 constexpr std::array kRows{
     Engine{.id = "megatron",
            .version = "core",
            .framework = "megatron-core",
            .describes = "Megatron-Core with Transformer Engine (2024 on)",
-           .decomposition = {.norm = NormStyle::fused,
-                             .gate = GateStyle::fused,
-                             .loss = LossStyle::fused},
+           .decomposition = kCore,
            .states = kMainGradients,
-           .buffers = {.dummy_weight_gradients = true,
-                       .workspaces = mebibytes(96),
-                       .outside = mebibytes(600)},
+           .buffers = kCoreBuffers,
            .weight_gradient = WeightGradient::main,
            .launch = Launch::eager,
            .attention = AttentionKernel::native,
@@ -30,17 +49,52 @@ constexpr std::array kRows{
            .version = "core-2026",
            .framework = "megatron-core-2026",
            .describes = "Megatron-Core of 2026: parts of a layer in CUDA graphs",
-           .decomposition = {.norm = NormStyle::fused,
-                             .gate = GateStyle::fused,
-                             .loss = LossStyle::fused},
+           .decomposition = kCore,
            .states = kMainGradients,
-           .buffers = {.dummy_weight_gradients = true,
-                       .workspaces = mebibytes(96),
-                       .outside = mebibytes(600)},
+           .buffers = kCoreBuffers,
            .weight_gradient = WeightGradient::main,
            .launch = Launch::eager,
            .attention = AttentionKernel::native,
            .vocab_multiple = 128},
+    Engine{.id = "megatron",
+           .version = "core-2026-08",
+           .framework = "megatron-core-2026",
+           .describes = "the same with Transformer Engine 2.18: the loss keeps an fp32 gradient",
+           .decomposition = kCoreFloatLoss,
+           .states = kMainGradients,
+           .buffers = kCoreBuffers,
+           .weight_gradient = WeightGradient::main,
+           .launch = Launch::eager,
+           .attention = AttentionKernel::native,
+           .vocab_multiple = 128},
+    Engine{.id = "megatron",
+           .version = "bridge",
+           .framework = "megatron-core",
+           .describes = "Megatron-Bridge from its sources, without CUDA graphs",
+           .decomposition = kCoreFloatLoss,
+           .states = kMainGradients,
+           .buffers = kCoreBuffers,
+           .weight_gradient = WeightGradient::main,
+           .measured = MeasuredStage::first,  // its log line is rank 0's (train_utils.py)
+           .launch = Launch::eager,
+           .attention = AttentionKernel::native,
+           .vocab_multiple = 128},
+    Engine{.id = "megatron",
+           .version = "lm",
+           .framework = "megatron-core",
+           .describes = "pretrain_gpt.py with its defaults: unfused loss, dropout, a dense mask",
+           .decomposition = kCoreFloatLoss,
+           .states = kMainGradients,
+           .buffers = {.dummy_weight_gradients = true,
+                       .workspaces = mebibytes(96),
+                       .flat_states = true,
+                       .dense_mask = true,
+                       .outside = mebibytes(600)},
+           .weight_gradient = WeightGradient::main,
+           .launch = Launch::eager,
+           .attention = AttentionKernel::native,
+           .vocab_multiple = 128,
+           .dropout = 0.1},
     Engine{.id = "megatron",
            .version = "2022",
            .framework = "megatron-2022",
@@ -49,10 +103,15 @@ constexpr std::array kRows{
                              .gate = GateStyle::fused,
                              .loss = LossStyle::megatron},
            .states = kHalfGradients,
+           // ZeRO-1 flattens all gradients for their reduction and gathers all weights into flat
+           // shards (DeepSpeed 0.5, stage2.py). The pipeline engine keeps the fp32 logits of two
+           // micro-batches (pipe/engine.py, pipe_buffers). Outside: NCCL and libraries.
            .buffers = {.workspaces = mebibytes(16),
-                       .bucket_elements = 5.0e8,
-                       .flat_gradients = 2.0,
-                       .outside = mebibytes(900)},
+                       .update_copies = 2.0,
+                       .pipeline_buffers = true,
+                       .retained_logits = 8.0,
+                       .outside = mebibytes(1150),
+                       .eager_kernels = true},
            .weight_gradient = WeightGradient::own,
            .launch = Launch::eager,
            .vocab_multiple = 128,
@@ -64,25 +123,38 @@ constexpr std::array kRows{
            .decomposition = {.norm = NormStyle::upcast,
                              .gate = GateStyle::two_ops,
                              .loss = LossStyle::eager},
-           // Flattened fp16 and fp32 gradients beside the weights' own (HybridZeroOptimizer).
-           .states = {.weight = 2.0, .gradient = 8.0, .master = 4.0, .moments = 8.0},
+           // fp32 gradients are made in the step (fsdp_optimizer.py, hybrid_zero_optim.py); AdamW
+           // of torch 2.0 works on lists: the square roots and the denominators are 8 bytes more.
+           .states = {.weight = 2.0,
+                      .gradient = 2.0,
+                      .master = 4.0,
+                      .moments = 8.0,
+                      .copies_gradients = true,
+                      .update_temporaries = 8.0},
            .buffers = {.workspaces = mebibytes(16),
                        .bucket_elements = 5.0e8,
                        .outside = mebibytes(900)},
            .weight_gradient = WeightGradient::bucketed,
+           .gathering = Gathering::fsdp1,
+           .stages = StageSplit::remainder_last,
            .launch = Launch::eager},
-    Engine{.id = "megatron",
-           .version = "nanotron",
-           .framework = "nanotron",
-           .describes = "nanotron: Megatron's split in PyTorch modules",
-           .decomposition = {.norm = NormStyle::fused,
-                             .gate = GateStyle::two_ops,
-                             .loss = LossStyle::eager},
-           // The weights' own gradients and the fp32 sums they are added to.
-           .states = {.weight = 2.0, .gradient = 6.0, .master = 4.0, .moments = 8.0},
-           .buffers = {.workspaces = mebibytes(32)},
-           .weight_gradient = WeightGradient::bucketed,
-           .launch = Launch::eager},
+    Engine{
+        .id = "megatron",
+        .version = "nanotron",
+        .framework = "nanotron",
+        .describes = "nanotron: Megatron's split in PyTorch modules",
+        .decomposition = {.norm = NormStyle::fused,
+                          .gate = GateStyle::two_ops,
+                          .loss = LossStyle::softmax_copy,
+                          .attention = {.stacked_query = true},
+                          .layers_ahead = kLaunchQueue / kNanotronLaunches},
+        // fp32 sums; the weights' own bf16 gradients live until a backward pass ends.
+        .states = {.weight = 2.0, .gradient = 4.0, .master = 4.0, .moments = 8.0},
+        .buffers = {.workspaces = mebibytes(32), .replica_buckets = true, .gathered_inputs = true},
+        .weight_gradient = WeightGradient::summed,
+        .stages = StageSplit::by_cost,
+        .measured = MeasuredStage::first,  // world rank 0 writes the table (helpers.py)
+        .launch = Launch::eager},
 };
 
 }  // namespace

@@ -5,42 +5,77 @@
 namespace headroom {
 namespace {
 
+constexpr StateBytes kHalfStates{.weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0};
+
+/// lit_gpt: one packed query, key and value; rotated ones are new tensors; Fabric returns fp32
+/// logits as a list and quantizes every linear layer, the head too, from fp16.
+constexpr Decomposition litgpt(NormStyle norm) {
+    return {.norm = norm,
+            .gate = GateStyle::two_ops,
+            .loss = LossStyle::listed,
+            .attention = {.repeats_kv = true, .packed_view = true, .output = OutputCopy::always},
+            .keeps_quantized_input = true,
+            .dequantizes_twice = true,
+            .quantizes_head = true};
+}
+constexpr FrameworkBuffers kLitgptBuffers{.workspaces = mebibytes(16), .unsharded_gradients = true};
+
+/// Its full recipes on several GPUs shard tok_embeddings and output (custom_sharded_layers).
+constexpr FrameworkBuffers kTorchtuneBuffers{.workspaces = mebibytes(32), .outer_apart = true};
+
 constexpr std::array kRows{
     Engine{.id = "torchtune",
            .version = "recipe",
            .framework = "torchtune",
            .describes = "torchtune's fine-tuning recipes",
-           .decomposition = {.norm = NormStyle::composite,
+           .decomposition = {.norm = NormStyle::upcast,
                              .gate = GateStyle::two_ops,
                              .loss = LossStyle::eager,
-                             .repeats_kv = true},
-           .states = {.weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0},
-           .buffers = {.workspaces = mebibytes(32)},
+                             .chunk_loss = LossStyle::chunked_logits,
+                             .attention = {.repeats_kv = true}},
+           .states = kHalfStates,
+           .buffers = kTorchtuneBuffers,
            .weight_gradient = WeightGradient::own,
-           .launch = Launch::eager},
+           .gathering = Gathering::fsdp2,
+           .launch = Launch::eager,
+           .double_quant = true},
+    // Its plain cross-entropy stays eager: compile_loss returns a new module, which
+    // full_finetune_single_device.py of November 2024 drops.
     Engine{.id = "torchtune",
            .version = "compiled",
            .framework = "torchtune",
            .describes = "torchtune's recipes with torch.compile",
            .decomposition = {.norm = NormStyle::fused,
+                             .final_norm = NormStyle::upcast,
                              .gate = GateStyle::fused,
-                             .loss = LossStyle::compiled,
-                             .repeats_kv = true},
-           .states = {.weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0},
-           .buffers = {.workspaces = mebibytes(32)},
+                             .loss = LossStyle::eager,
+                             .chunk_loss = LossStyle::chunked_logits,
+                             .attention = {.repeats_kv = true}},
+           .states = kHalfStates,
+           .buffers = kTorchtuneBuffers,
            .weight_gradient = WeightGradient::own,
-           .launch = Launch::compiled},
+           .gathering = Gathering::fsdp2,
+           .launch = Launch::compiled,
+           .double_quant = true},
     Engine{.id = "litgpt",
            .version = "recipe",
            .framework = "litgpt",
-           .describes = "litgpt's fine-tuning recipes",
-           .decomposition = {.norm = NormStyle::composite,
-                             .gate = GateStyle::two_ops,
-                             .loss = LossStyle::chunked,
-                             .repeats_kv = true},
-           .states = {.weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0},
-           .buffers = {.workspaces = mebibytes(16), .loads_whole_model = true},
+           .describes = "litgpt's fine-tuning recipes of 2024",
+           .decomposition = litgpt(NormStyle::composite),
+           .states = kHalfStates,
+           .buffers = kLitgptBuffers,
            .weight_gradient = WeightGradient::own,
+           .gathering = Gathering::fsdp1,
+           .launch = Launch::eager},
+    Engine{.id = "litgpt",
+           .version = "2023",
+           .framework = "litgpt",
+           .describes = "lit-gpt of October 2023 on torch 2.1: norms in 16 bit",
+           .decomposition = litgpt(NormStyle::half),
+           .states = kHalfStates,
+           .buffers = kLitgptBuffers,
+           .weight_gradient = WeightGradient::own,
+           .gathering = Gathering::fsdp1,
            .launch = Launch::eager},
 };
 

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "planner/engine/flat_buffers.h"
+#include "planner/engine/step_program.h"
+
+namespace headroom {
+
+/// A unit as FSDP1 shards it: parameters and a flat copy of them, of which a shard stays.
+struct LoadedUnit {
+    Bytes whole{};
+    Bytes shard{};
+};
+
+/// What the steps of a run ask of the allocator beside a micro-batch's program.
+struct ReplayPlan {
+    std::vector<Bytes> kept{};         ///< from the start
+    std::vector<Bytes> moments{};      ///< from the end of the first step
+    FlatBuffers flat{};                ///< before the first step, where weights are flat
+    std::vector<LoadedUnit> loaded{};  ///< before the first step
+    std::vector<std::vector<Bytes>>
+        update{};  ///< at the end of a step: groups that are there at once
+    std::int64_t in_flight = 1;
+    std::int64_t micro_batches = 1;
+    AllocatorRules rules{};
+    Bytes limit{};  ///< what the device leaves the allocator; 0: no limit
+};
+
+/// Largest reserved memory of some steps, micro-batches ordered as 1F1B orders them.
+Bytes replayed_reserve(const StepProgram& program, const ReplayPlan& plan);
+
+}  // namespace headroom
