@@ -72,7 +72,9 @@ Answer answer_score(const Options& options, const Style& /*style*/) {
         const Json profile = to_json(fit_profile(worked));
         return {.text = profile.dump(2) + "\n", .brief = "", .document = profile};
     }
-    const Score result = score(std::move(worked), load_timing(library.profiles_root));
+    const TimingProfile timing = load_timing(library.profiles_root);
+    Score result = score(std::move(worked), timing);
+    result.run_totals = run_totals(rows, library, timing);
     if (!options.score.plots.empty()) write_plots(result, options.score.plots);
     if (options.markdown) {
         const std::string page = score_page(result);

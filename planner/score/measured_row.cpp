@@ -87,6 +87,9 @@ MeasuredRow row_of(const JsonCursor& json) {
     const double gpus = number_of(row.hardware, "count").value_or(1.0);
     row.step_seconds = seconds_of(measured, row.setup, std::max(gpus, 1.0));
     row.tokens_per_second = number_of(measured, "tokens_per_s_per_gpu");
+    row.gpu_hours = number_of(measured, "gpu_hours");
+    row.total_tokens = number_of(row.setup, "total_tokens").value_or(0.0);
+    row.usd_per_gpu_hour = number_of(row.setup, "usd_per_gpu_hour").value_or(0.0);
     row.last_rank = has_text(text_of(measured, "memory_stat"), "last rank");
     const std::string stated = text_of(measured, "memory_stat");
     row.first_node = stated.starts_with("nvidia-smi") && !has_text(stated, "worst");

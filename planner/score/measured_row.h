@@ -30,6 +30,9 @@ struct MeasuredRow {
     MemoryStat stat = MemoryStat::allocated;
     std::optional<double> step_seconds{};
     std::optional<double> tokens_per_second{};  ///< of one GPU
+    std::optional<double> gpu_hours{};          ///< of a whole run
+    double total_tokens = 0.0;                  ///< that the run saw
+    double usd_per_gpu_hour = 0.0;              ///< that its source reckons with
     bool last_rank = false;   ///< memory is the last rank's, not the fullest one's
     bool first_node = false;  ///< memory is what nvidia-smi shows on the first node
     bool out_of_memory = false;

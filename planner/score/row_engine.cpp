@@ -39,6 +39,8 @@ constexpr std::array kFrameworks{
     FrameworkWord{"Bridge 26.06", "megatron", "core-2026"},
     FrameworkWord{"Bridge 26.", "megatron", "core-2026-08"},
     FrameworkWord{"Bridge", "megatron", "bridge"},
+    // DeepSeek's own trainer: nothing but its whole run is published.
+    FrameworkWord{"HAI-LLM", "megatron", "core"},
     FrameworkWord{"llmq", "llmq", "2025"},
     FrameworkWord{"llm.c", "llm.c", "2024"},
     FrameworkWord{"DeepSpeed", "deepspeed", "zero"},

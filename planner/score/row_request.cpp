@@ -21,7 +21,6 @@ constexpr std::array kOtherRegimes{
     RegimeReason{"memory-model", "computed by its source from a formula, not measured"},
     RegimeReason{"max-model", "the largest model that fits, not a measured step"},
     RegimeReason{"microbench", "one matrix product or one layer, not a training step"},
-    RegimeReason{"run-total", "GPU-hours of a whole run"},
     RegimeReason{"tpu", "not a GPU"},
 };
 

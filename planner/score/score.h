@@ -4,6 +4,7 @@
 #include <string>
 
 #include "planner/base/json.h"
+#include "planner/score/run_totals.h"
 #include "planner/score/timing_fit.h"
 
 namespace headroom {
@@ -46,6 +47,7 @@ struct Score {
     double held_out_memory_coverage = 0.0;  ///< bands of half the models, on the other half
     double held_out_time_coverage = 0.0;
     std::int64_t called_fitting_but_ran_out = 0;
+    std::vector<RunTotal> run_totals{};
 };
 
 /// Fits a profile to rows: numbers on all of them, bands on every second model.

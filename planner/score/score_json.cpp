@@ -88,6 +88,15 @@ Json to_json(const Score& score) {
         {"held_out_coverage",
          {{"memory", score.held_out_memory_coverage}, {"time", score.held_out_time_coverage}}},
         {"fits_said_of_out_of_memory", score.called_fitting_but_ran_out}};
+    json["run_totals"] = Json::array();
+    for (const auto& run : score.run_totals) {
+        json["run_totals"].push_back({{"name", run.name},
+                                      {"source", run.source},
+                                      {"measured_gpu_hours", run.measured_hours},
+                                      {"predicted_gpu_hours", run.predicted_hours},
+                                      {"error", run.error()},
+                                      {"usd_per_gpu_hour", run.usd_per_gpu_hour}});
+    }
     json["rows"] = Json::array();
     for (const auto& row : score.rows.scored) json["rows"].push_back(row_json(row));
     json["unscored"] = Json::array();

@@ -38,6 +38,7 @@ const std::pair<std::vector<MeasuredRow>, Score>& shipped_score() {
     static const std::pair<std::vector<MeasuredRow>, Score> kScore = [] {
         std::pair<std::vector<MeasuredRow>, Score> out{shipped_rows(), {}};
         out.second = score(work_out(out.first, shipped_library()), shipped_timing());
+        out.second.run_totals = run_totals(out.first, shipped_library(), shipped_timing());
         return out;
     }();
     return kScore;
@@ -105,6 +106,34 @@ TEST_CASE("FitsIsNeverSaidOfARowThatRanOutOfMemory") {
     for (const auto& row : s.rows.scored) ran_out += row.row->out_of_memory ? 1 : 0;
     CHECK(ran_out >= 5);
     CHECK(s.called_fitting_but_ran_out == 0);
+}
+
+TEST_CASE("GoalsThatWereReachedStayReached") {
+    const Score& s = shipped_score().second;
+    CHECK(s.summary.memory.median <= 0.04);
+    CHECK(std::abs(s.summary.memory.bias) <= 0.02);
+    CHECK(s.by_regime.at("single-gpu-finetune").memory.median <= 0.06);
+    CHECK(s.by_group.at("simumax").reserved.mean <= 0.02);
+    CHECK(s.summary.time_left_out.median <= 0.08);
+    CHECK(s.by_group.at("vtrain").time_left_out.mean <= 0.08);
+}
+
+TEST_CASE("AWholeRunIsItsStepAsOftenAsItsTokensAskFor") {
+    const auto& totals = shipped_score().second.run_totals;
+    REQUIRE(totals.size() == 2);
+    const RunTotal& deepseek = totals.back();
+    CHECK(deepseek.measured_hours == 2664000.0);
+    CHECK(deepseek.usd_per_gpu_hour == 2.0);
+    CHECK(std::abs(deepseek.error()) <= 0.15);
+    // A published run of 128 GPUs: its row's own step, tokens over 128 * 2 * 4096 times.
+    const RunTotal& llama = totals.front();
+    const auto& rows = shipped_score().second.rows.scored;
+    const auto row = std::ranges::find_if(
+        rows, [](const ScoredRow& each) { return each.row->id == "fms_llama7b_run"; });
+    REQUIRE(row != rows.end());
+    const double steps = 2.2e12 / (128.0 * 2.0 * 4096.0);
+    CHECK(llama.predicted_hours ==
+          Approx(row->seconds->predicted * steps * 128.0 / 3600.0).epsilon(1e-9));
 }
 
 TEST_CASE("TheStrictestRowsStayWithinTheirGoal") {
