@@ -6,7 +6,7 @@
 
 #include "planner/cost/collective_time.h"
 #include "planner/engine/product_terms.h"
-#include "planner/technique/states.h"
+#include "planner/engine/update_terms.h"
 
 namespace headroom {
 namespace {
@@ -83,7 +83,7 @@ public:
         if (settings.format == ProductFormat::nvfp4) narrow_rate_ *= 2.0;
     }
 
-    StageTerms run() {
+    MicroTerms run() {
         const bool layers = lowering_.request.recompute.mode == RecomputeMode::layer;
         for (const auto& node : graph_.ops) {
             if (layers && node.recomputed) continue;
@@ -92,8 +92,7 @@ public:
                                (layers || (settings_.alternate_products && runs_again(node)));
             add(node, again ? 1.0 + settings_.recomputed_share : 1.0);
         }
-        add_states();
-        return terms_;
+        return micro_;
     }
 
 private:
@@ -104,7 +103,7 @@ private:
             return;
         }
         if (done.moved.count() == 0 && done.matrix.count() == 0.0) return;
-        auto& micro = terms_.micro;
+        auto& micro = micro_;
         micro.kernels += times;
         const double bytes = done.moved.real() / bandwidth_;
         if (std::holds_alternative<TopK>(node.op) && !node.recomputed) add_expert_layer();
@@ -121,7 +120,7 @@ private:
     }
 
     void add_product(const OpNode& node, const Work& done, double times, double bytes) {
-        auto& micro = terms_.micro;
+        auto& micro = micro_;
         const ProductExtents e = product_extents(graph_, node, done.matrix.count());
         const bool head = std::holds_alternative<HeadLoss>(node.op);
         if (lowering_.request.adapter.kind != AdapterKind::none && !head && e.skinny()) {
@@ -149,7 +148,7 @@ private:
 
     /// Each expert of this rank is a product of its own in every pass.
     void add_expert_layer() {
-        auto& micro = terms_.micro;
+        auto& micro = micro_;
         micro.expert_layers += 1.0;
         const auto& request = lowering_.request;
         if (!request.model.moe) return;
@@ -168,7 +167,7 @@ private:
             static_cast<double>(queries.back()) / static_cast<double>(op->shape.head_dim);
         const double scores = heads * static_cast<double>(queries[0]) *
                               static_cast<double>(keys[0]) / static_cast<double>(op->shape.batch);
-        terms_.micro.counted += kScorePasses * 2.0 * scores / bandwidth_;
+        micro_.counted += kScorePasses * 2.0 * scores / bandwidth_;
     }
 
     /// Selective checkpointing by operator runs every second product again, and what is no product
@@ -196,7 +195,7 @@ private:
         const std::int64_t size = send ? std::max(op.size, topology_.span(op.axis).size) : op.size;
         const CollectiveTime spent = collective_time(topology_.span(op.axis, size), op.kind, whole);
         const double seconds = times * spent.time.count();
-        auto& micro = terms_.micro;
+        auto& micro = micro_;
         if (send) {
             // Each tensor rank sends its part and they gather it (Megatron's scatter-gather).
             const bool parts = !layout.sequence_parallel && layout.tensor > 1;
@@ -233,59 +232,6 @@ private:
         return share * nodes * reached / chosen;
     }
 
-    void add_states() {
-        for (const auto& unit : lowering_.units) {
-            if (unit.trainable) add_unit(unit);
-        }
-        if (lowering_.request.layout.zero < 3) return;
-        for (const auto& unit : lowering_.units) {
-            if (!unit.trainable) {
-                exchange(unit, terms_.step.gather, CollectiveKind::all_gather, frozen_bytes());
-            }
-        }
-    }
-
-    /// Bytes an element of a frozen weight, as it travels.
-    [[nodiscard]] double frozen_bytes() const {
-        constexpr double kFourBits = 0.5 + 4.0 / 64.0;  // codes, and a scale a block of 64
-        return lowering_.request.adapter.kind == AdapterKind::qlora ? kFourBits : 2.0;
-    }
-
-    void add_unit(const StateUnit& unit) {
-        const auto& layout = lowering_.request.layout;
-        const auto elements = static_cast<double>(unit.elements);
-        const double ranks =
-            layout.zero >= 1 ? static_cast<double>(shard_ranks(lowering_.request, unit.kind)) : 1.0;
-        double gradient = engine_.states.gradient;
-        if (settings_.gradient_bytes > 0.0) gradient = settings_.gradient_bytes;
-        const double moments =
-            settings_.moment_bytes > 0.0 ? settings_.moment_bytes : engine_.states.moments;
-        // Adam reads the gradient, reads and writes master and moments, writes the weight; the norm
-        // and the clipping read and write the gradient before it.
-        const double passes = 2.0 * (engine_.states.master + moments) + 4.0 * gradient + 2.0;
-        if (lowering_.request.offload.optimizer == Tier::device) {
-            terms_.step.optimizer += elements / ranks * passes / bandwidth_;
-        } else {
-            terms_.step.offload_bytes += elements / ranks * (gradient + 2.0);
-            terms_.step.host_bytes += elements / ranks * passes;
-        }
-        const bool full = layout.zero == 0;
-        exchange(unit, terms_.step.reduce,
-                 full ? CollectiveKind::all_reduce : CollectiveKind::reduce_scatter, gradient);
-        if (!full) exchange(unit, terms_.step.gather, CollectiveKind::all_gather, 2.0);
-    }
-
-    void exchange(const StateUnit& unit, std::array<double, kWires>& into, CollectiveKind kind,
-                  double each) {
-        if (replica_ranks(lowering_.request, unit.kind) <= 1) return;
-        const bool expert = unit.kind == UnitKind::expert;
-        const bool group = lowering_.request.layout.shard > 0;
-        const Axis axis = expert ? Axis::expert_data : group ? Axis::shard : Axis::data;
-        const Bytes whole{static_cast<std::int64_t>(static_cast<double>(unit.elements) * each)};
-        const CollectiveTime spent = collective_time(topology_.span(axis), kind, whole);
-        into[static_cast<std::size_t>(spent.wire)] += spent.time.count();
-    }
-
     const Lowering& lowering_;
     const StepGraph& graph_;
     const HardwareProfile& gpu_;
@@ -298,14 +244,15 @@ private:
     double product_rate_ = 1e12;
     double narrow_rate_ = 1e12;
     int products_ = 0;
-    StageTerms terms_{};
+    MicroTerms micro_{};
 };
 
 }  // namespace
 
 StageTerms stage_terms(const Lowering& lowering, const Engine& engine,
                        const EngineSettings& settings) {
-    return Counter(lowering, engine, settings).run();
+    return {.micro = Counter(lowering, engine, settings).run(),
+            .step = update_terms(lowering, engine, settings)};
 }
 
 }  // namespace headroom

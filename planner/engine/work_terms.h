@@ -4,6 +4,7 @@
 
 #include "planner/cost/topology.h"
 #include "planner/engine/engine_step.h"
+#include "planner/engine/update_terms.h"
 
 namespace headroom {
 
@@ -23,15 +24,6 @@ struct MicroTerms {
     std::array<double, kWires> context{};
     std::array<double, kWires> expert{};
     double send = 0.0;  ///< to the neighbouring stage
-};
-
-/// What a step adds once, whatever its micro-batches.
-struct StepTerms {
-    std::array<double, kWires> reduce{};  ///< gradients over the data ranks
-    std::array<double, kWires> gather{};  ///< weights over the data ranks
-    double optimizer = 0.0;               ///< passes over states, by memory bandwidth
-    double offload_bytes = 0.0;           ///< over PCIe
-    double host_bytes = 0.0;              ///< that the host's optimizer moves
 };
 
 struct StageTerms {
