@@ -102,6 +102,8 @@ void MainWindow::connectDocument() {
     connect(&document, &PlanDocument::requestChanged, this, &MainWindow::showTitle);
     connect(&document, &PlanDocument::requestChanged, &m_autosaveTimer,
             [this] { m_autosaveTimer.start(); });
+    connect(&document, &PlanDocument::questionChanged, &m_autosaveTimer,
+            [this] { m_autosaveTimer.start(); });
     m_autosaveTimer.setSingleShot(true);
     m_autosaveTimer.setInterval(kAutosaveDelayMs);
     connect(&m_autosaveTimer, &QTimer::timeout, this, &MainWindow::autosave);

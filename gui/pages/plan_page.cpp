@@ -8,6 +8,7 @@
 
 #include "gui/views/table_view.h"
 #include "gui/views/theme.h"
+#include "planner/cli/report_engine.h"
 #include "planner/plan/stage_profile.h"
 
 namespace headroom::gui {
@@ -51,12 +52,8 @@ PlanPage::PlanPage(Session& session, QWidget* parent) : QWidget(parent), m_sessi
     all->addWidget(area);
     connect(&session.planner, &Planner::planChanged, this, &PlanPage::showPlan);
     connect(&session.planner, &Planner::detailsChanged, this, &PlanPage::showDetails);
-    connect(&session.planner, &Planner::planRefused, this, [this](const QString& sentence) {
-        m_plan.reset();
-        m_badge->setText(tr("No plan"));
-        m_sentence->setText(sentence);
-        m_remedies->hide();
-    });
+    connect(&session.planner, &Planner::forecastChanged, this, &PlanPage::showBadge);
+    connect(&session.planner, &Planner::planRefused, this, &PlanPage::clear);
     connect(&session, &Session::figuresChanged, this, &PlanPage::setFigures);
     connect(m_timeline, &TimelineChart::momentChosen, this, &PlanPage::showMoment);
 }
@@ -84,8 +81,10 @@ QWidget* PlanPage::makeTop() {
     m_remedies->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_remedies->hide();
     m_bar = new MemoryBar(box);
+    m_forecast = new ForecastPanel(m_session, box);
     column->addLayout(line);
     column->addWidget(m_remedies);
+    column->addWidget(m_forecast);
     column->addWidget(m_bar);
     return box;
 }
@@ -156,12 +155,15 @@ void PlanPage::showPlan(const std::shared_ptr<const Plan>& plan) {
     m_categories.setRows(category_rows(*plan, {}));
     m_costs.setRows(cost_rows(*plan));
     m_phases.setRows(phase_rows(*plan));
-    showBadge();
+    // A framework has the last word on what fits: the verdict waits for its forecast.
+    if (!cli::names_framework(plan->request)) showBadge();
 }
 
 void PlanPage::showBadge() {
     if (!m_plan) return;
-    const auto badge = fit_badge(*m_plan, m_session.figures());
+    const auto& figures = m_session.figures();
+    const auto& forecast = m_session.planner.forecast();
+    const auto badge = forecast ? forecast_badge(*forecast, figures) : fit_badge(*m_plan, figures);
     QPalette colours = palette();
     colours.setColor(QPalette::WindowText, toneColour(tone_of(badge.fit), colours));
     m_badge->setPalette(colours);
@@ -170,6 +172,23 @@ void PlanPage::showBadge() {
     m_badge->setAccessibleDescription(badge.sentence);
     m_remedies->setText(badge.remedies);
     m_remedies->setVisible(!badge.remedies.isEmpty());
+}
+
+/// There is no plan: nothing of the one before is left to be taken for it.
+void PlanPage::clear(const QString& sentence) {
+    m_plan.reset();
+    m_details.reset();
+    m_badge->setPalette(palette());
+    m_badge->setText(tr("No plan"));
+    m_sentence->setText(sentence);
+    m_remedies->hide();
+    m_bar->setPlaces({});
+    m_categories.setRows({});
+    m_costs.setRows({});
+    m_phases.setRows({});
+    m_alive.setRows({});
+    m_moment->clear();
+    m_timeline->setMoments({}, {}, {});
 }
 
 void PlanPage::showDetails(const std::shared_ptr<const StepDetails>& details) {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "gui/models/plan_tables.h"
+#include "gui/pages/forecast_panel.h"
 #include "gui/pages/session.h"
 #include "gui/views/memory_bar.h"
 #include "gui/views/timeline_chart.h"
@@ -24,6 +25,7 @@ public:
     [[nodiscard]] const RowModel<CategoryRow>& categories() const { return m_categories; }
     [[nodiscard]] const RowModel<CostRow>& costs() const { return m_costs; }
     [[nodiscard]] const RowModel<AliveRow>& alive() const { return m_alive; }
+    [[nodiscard]] const ForecastPanel& forecast() const { return *m_forecast; }
     [[nodiscard]] QString badgeWord() const { return m_badge->text(); }
 
 protected:
@@ -36,7 +38,9 @@ private:
     void showPlan(const std::shared_ptr<const Plan>& plan);
     void showDetails(const std::shared_ptr<const StepDetails>& details);
     void showMoment(std::size_t op);
+    /// The verdict for whoever runs the plan.
     void showBadge();
+    void clear(const QString& sentence);
     void setFigures(const Figures& figures);
 
     Session& m_session;
@@ -50,6 +54,7 @@ private:
     QLabel* m_sentence = nullptr;
     QLabel* m_remedies = nullptr;
     QLabel* m_moment = nullptr;
+    ForecastPanel* m_forecast = nullptr;
     MemoryBar* m_bar = nullptr;
     TimelineChart* m_timeline = nullptr;
 };

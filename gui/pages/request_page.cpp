@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "gui/document/edits.h"
+#include "gui/models/forecast_table.h"
 #include "gui/views/theme.h"
 #include "planner/base/error.h"
 #include "planner/import/model_source.h"
@@ -75,6 +76,7 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     addModel(*rows);
     addHardware(*rows);
     addRun(*rows);
+    addEngine(*rows);
     m_refusal = new QLabel(inside);
     m_refusal->setWordWrap(true);
     m_refusal->setObjectName(QStringLiteral("refusal"));
@@ -206,6 +208,24 @@ void RequestPage::addRun(QFormLayout& rows) {
     m_tokens->setToolTip(tr("0: price and time are those of one step"));
 }
 
+void RequestPage::addEngine(QFormLayout& rows) {
+    m_engine = new ChoiceBox(this);
+    m_engine->setFocusPolicy(Qt::StrongFocus);
+    m_engine->setObjectName(QStringLiteral("engine"));
+    m_engine->setAccessibleName(tr("Framework that runs the plan"));
+    m_engine->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    for (const auto& choice : engine_choices()) {
+        m_engine->addItem(choice.words, choice.name);
+        m_engine->setItemData(m_engine->count() - 1, choice.tip, Qt::ToolTipRole);
+    }
+    rows.addRow(tr("Run b&y"), m_engine);
+    connect(m_engine, &QComboBox::activated, this, [this](int at) {
+        auto next = m_session.document.request();
+        next.engine = m_engine->itemData(at).toString().toStdString();
+        edit(next, tr("framework"));
+    });
+}
+
 void RequestPage::addMore(QLayout& column) {
     m_more = new QToolButton(this);
     m_more->setText(tr("Every setting"));
@@ -253,6 +273,11 @@ void RequestPage::refresh() {
     {
         const QSignalBlocker quiet(m_goal);
         m_goal->setCurrentIndex(static_cast<int>(request.train.goal));
+    }
+    {
+        const QSignalBlocker quiet(m_engine);
+        m_engine->setCurrentIndex(engine_choice_of(request.engine));
+        m_engine->setToolTip(m_engine->currentData(Qt::ToolTipRole).toString());
     }
     set_quietly(*m_sequence, static_cast<double>(request.train.sequence));
     set_quietly(*m_batch, static_cast<double>(batch_of(request)));

@@ -181,7 +181,7 @@ TEST_CASE("AWindowThatDidNotEndByItselfIsRecovered") {
     application();
     Autosave left(home.folder.path());
     const auto request = llama8b("rtx-4090", 1);
-    REQUIRE(left.write(request, {}).isEmpty());
+    REQUIRE(left.write({.request = request}, {}).isEmpty());
     REQUIRE(QFile::rename(left.file(), home.file("autosave-999999999.json")));
     MainWindow window(library(), home.places());
     window.setUnsavedQuestion([] { return Unsaved::discard; });
