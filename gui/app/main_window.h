@@ -101,7 +101,8 @@ private:
     void showTitle();
     void fillRecent();
     void remember(const QString& path);
-    void recover();
+    /// `notice`: what was wrong with the window's other files.
+    void recover(const QString& notice);
     void autosave();
     [[nodiscard]] bool mayReplace();
     [[nodiscard]] Unsaved askUnsaved();

@@ -112,16 +112,18 @@ void MainWindow::fillRecent() {
     m_recentMenu->setEnabled(!m_recent.isEmpty());
 }
 
-void MainWindow::recover() {
+void MainWindow::recover(const QString& notice) {
     auto kept = m_autosave.take(m_session.library);
-    if (!kept.notice.isEmpty()) m_messages->showMessage(kept.notice, Tone::warning);
+    QStringList words{notice, kept.notice};
+    words.removeAll(QString());
+    if (!words.isEmpty()) m_messages->showMessage(words.join(QLatin1Char(' ')), Tone::warning);
     if (!kept.value) return;
     const auto name = kept.value->path.isEmpty() ? tr("An unsaved plan") : kept.value->path;
-    m_messages->offer(tr("%1 was being edited when the program ended before its time.").arg(name),
-                      tr("Recover"), [this, recovered = *kept.value] {
-                          m_session.document.replace(recovered.draft, recovered.path);
-                          m_session.document.markUnsaved();
-                      });
+    words.append(tr("%1 was being edited when the program ended before its time.").arg(name));
+    m_messages->offer(words.join(QLatin1Char(' ')), tr("Recover"), [this, recovered = *kept.value] {
+        m_session.document.replace(recovered.draft, recovered.path);
+        m_session.document.markUnsaved();
+    });
 }
 
 void MainWindow::autosave() {

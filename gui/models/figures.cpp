@@ -44,7 +44,7 @@ QString text(std::string_view utf8) {
 }
 
 QString price_words(double usd) {
-    if (usd <= 0.0) return QObject::tr("an unknown price");
+    if (usd <= 0.0) return QObject::tr("unknown");
     return QLatin1Char('$') + QString::fromStdString(cli::usd_figure(usd));
 }
 

@@ -30,7 +30,7 @@ struct Figures {
 
 QString text(std::string_view utf8);
 QString text(Seconds time);
-/// "$0.42"; "an unknown price" for none.
+/// "$0.42"; "unknown" for none.
 QString price_words(double usd);
 /// "+12.0 ms"; empty for none.
 QString change(Seconds time);

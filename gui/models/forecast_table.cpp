@@ -130,7 +130,7 @@ FitBadge forecast_badge(const EngineForecast& forecast, const Figures& figures) 
 
 std::vector<EngineChoice> engine_choices() {
     std::vector<EngineChoice> out{
-        {tr("headroom: this program's own runtime"), text(PlanRequest{}.engine),
+        {tr("headroom: our own runtime"), text(PlanRequest{}.engine),
          tr("What headroom-run executes: the plan's numbers are its own")}};
     for (const auto& engine : engines()) {
         const auto id = text(engine.id);

@@ -42,7 +42,7 @@ void ForecastPanel::showForecast(const std::shared_ptr<const EngineForecast>& fo
 void ForecastPanel::showRefusal(const QString& sentence) {
     m_rows.setRows({});
     m_table->hide();
-    m_sentence->setText(sentence);
+    m_sentence->setText(tr("No forecast: %1").arg(sentence));
 }
 
 }  // namespace headroom::gui

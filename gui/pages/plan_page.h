@@ -1,6 +1,8 @@
 #pragma once
 
+#include <QBoxLayout>
 #include <QLabel>
+#include <QSplitter>
 #include <QTableView>
 #include <QWidget>
 #include <memory>
@@ -30,6 +32,7 @@ public:
 
 protected:
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     QWidget* makeTop();
@@ -40,7 +43,9 @@ private:
     void showMoment(std::size_t op);
     /// The verdict for whoever runs the plan.
     void showBadge();
+    void showWord(const QString& word, const QString& sentence);
     void clear(const QString& sentence);
+    void enlargeBadge();
     void setFigures(const Figures& figures);
 
     Session& m_session;
@@ -57,6 +62,8 @@ private:
     ForecastPanel* m_forecast = nullptr;
     MemoryBar* m_bar = nullptr;
     TimelineChart* m_timeline = nullptr;
+    QBoxLayout* m_tables = nullptr;
+    QSplitter* m_timelineSplit = nullptr;
 };
 
 }  // namespace headroom::gui

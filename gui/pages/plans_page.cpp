@@ -7,6 +7,7 @@
 #include <QSplitter>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <array>
 
 #include "gui/document/edits.h"
 #include "gui/views/table_view.h"
@@ -18,6 +19,9 @@ namespace {
 
 constexpr std::pair<const char*, Aim> kAimWords[] = {
     {"least time", Aim::time}, {"least cost", Aim::cost}, {"least memory", Aim::memory}};
+
+/// They need more width than a window of 1280 has beside the rest.
+constexpr std::array kColumnsOnDemand{"data", "tensor", "pipeline", "context", "ZeRO"};
 
 QSortFilterProxyModel& proxy_of(const QTableView& table) {
     return *static_cast<QSortFilterProxyModel*>(table.model());
@@ -68,7 +72,9 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
 }
 
 QLayout* PlansPage::makeQuestion() {
+    auto* lines = new QVBoxLayout;
     auto* line = new QHBoxLayout;
+    auto* after = new QHBoxLayout;
     m_aim = new ChoiceBox(this);
     m_aim->setFocusPolicy(Qt::StrongFocus);
     m_aim->setObjectName(QStringLiteral("aim"));
@@ -96,11 +102,14 @@ QLayout* PlansPage::makeQuestion() {
     line->addWidget(m_holdBatch);
     line->addWidget(new QLabel(tr("budget, $"), this));
     line->addWidget(m_budget);
-    line->addWidget(m_pinButton);
     line->addStretch(1);
-    line->addWidget(m_progress);
-    line->addWidget(m_start);
-    line->addWidget(m_cancel);
+    after->addWidget(m_pinButton);
+    after->addWidget(m_start);
+    after->addWidget(m_cancel);
+    after->addWidget(m_progress);
+    after->addStretch(1);
+    lines->addLayout(line);
+    lines->addLayout(after);
     connect(m_aim, &QComboBox::activated, this, [this] {
         auto next = m_session.document.question();
         next.aim = static_cast<Aim>(m_aim->currentData().toInt());
@@ -118,7 +127,7 @@ QLayout* PlansPage::makeQuestion() {
     });
     connect(m_start, &QPushButton::clicked, this, &PlansPage::startSearch);
     connect(m_cancel, &QPushButton::clicked, this, &PlansPage::cancelSearch);
-    return line;
+    return lines;
 }
 
 QLayout* PlansPage::makeTools() {
@@ -165,9 +174,15 @@ void PlansPage::fillColumns() {
         auto* action = m_columns->addAction(
             m_candidates.headerData(i, Qt::Horizontal, Qt::DisplayRole).toString());
         action->setCheckable(true);
+        connect(action, &QAction::toggled, this, [this, i](bool on) {
+            m_table->setColumnHidden(i, !on);
+            m_table->resizeRowsToContents();
+        });
+        // What a plan has differently is said in words; its layout takes columns when asked for.
         action->setChecked(true);
-        connect(action, &QAction::toggled, this,
-                [this, i](bool on) { m_table->setColumnHidden(i, !on); });
+        action->setChecked(std::ranges::none_of(kColumnsOnDemand, [action](const char* title) {
+            return action->text() == QLatin1String(title);
+        }));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <QScrollArea>
 #include <QScrollBar>
 #include <QSignalBlocker>
+#include <QTimer>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -117,7 +118,10 @@ void RequestPage::colourRefusal() {
 
 void RequestPage::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
-    if (event->type() == QEvent::PaletteChange && m_refusal != nullptr) colourRefusal();
+    if (m_refusal == nullptr) return;
+    if (event->type() == QEvent::PaletteChange) colourRefusal();
+    // The editors take the font after this.
+    if (event->type() == QEvent::FontChange) QTimer::singleShot(0, this, &RequestPage::fitWidth);
 }
 
 void RequestPage::addModel(QFormLayout& rows) {
@@ -213,7 +217,7 @@ void RequestPage::addEngine(QFormLayout& rows) {
     m_engine->setFocusPolicy(Qt::StrongFocus);
     m_engine->setObjectName(QStringLiteral("engine"));
     m_engine->setAccessibleName(tr("Framework that runs the plan"));
-    m_engine->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_engine->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     for (const auto& choice : engine_choices()) {
         m_engine->addItem(choice.words, choice.name);
         m_engine->setItemData(m_engine->count() - 1, choice.tip, Qt::ToolTipRole);

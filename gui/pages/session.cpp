@@ -6,9 +6,8 @@
 
 namespace headroom::gui {
 
-Session::Session(Library known, QObject* parent) : QObject(parent),
-      library(std::move(known)),
-      planner(cli::load_timing(library.profiles_root)) {
+Session::Session(Library known, QObject* parent)
+    : QObject(parent), library(std::move(known)), planner(cli::load_timing(library.profiles_root)) {
     connect(&document, &PlanDocument::requestChanged, &planner,
             [this] { planner.plan(document.request()); });
 }

@@ -108,7 +108,7 @@ QString ParetoChart::titleOf(Quantity what) const {
 
 QString ParetoChart::noteOf(int row) const {
     const auto& each = m_rows[static_cast<std::size_t>(row)];
-    return tr("%1 a GPU, %2 a step, %3 a million tokens\n%4")
+    return tr("%1 a GPU, %2 a step, price of a million tokens: %3\n%4")
         .arg(amountOf(each, memory), amountOf(each, time), amountOf(each, price), each.settings);
 }
 

@@ -26,6 +26,20 @@ QPolygonF star(QPointF centre, double radius) {
     return out;
 }
 
+/// Points from least to most, ending at a place; where they begin.
+double paint_ramp(QPainter& painter, QPointF end) {
+    constexpr int kSteps = 5;
+    constexpr double kEach = kRampWidth / kSteps;
+    for (int i = 0; i < kSteps; ++i) {
+        const double share = static_cast<double>(i) / (kSteps - 1);
+        const double radius = radius_of(share);
+        painter.setBrush(rampColour(share));
+        painter.drawEllipse(QPointF(end.x() - kRampWidth + (i + 0.5) * kEach, end.y()), radius,
+                            radius);
+    }
+    return end.x() - kRampWidth;
+}
+
 }  // namespace
 
 void ParetoChart::drawForeground(QPainter* painter, const QRectF& rect) {
@@ -78,20 +92,16 @@ void ParetoChart::paintLegend(QPainter& painter) const {
                                           : tr("★ the best    □ chosen"));
     const auto value = [this](const auto& each) { return valueOf(each, m_axes.colour); };
     const auto [least, most] = std::ranges::minmax(m_rows, {}, value);
-    const auto high = amountOf(most, m_axes.colour);
     const auto low = tr("%1: %2").arg(word_of(m_axes.colour), amountOf(least, m_axes.colour));
-    double right = strip.right() - fontMetrics().horizontalAdvance(high) - 8.0;
-    painter.drawText(strip, Qt::AlignRight | Qt::AlignVCenter, high);
-    constexpr int kSteps = 5;
-    for (int i = kSteps - 1; i >= 0; --i) {
-        const double share = static_cast<double>(i) / (kSteps - 1);
-        const double radius = radius_of(share);
-        right -= kRampWidth / kSteps;
-        painter.setBrush(rampColour(share));
-        painter.drawEllipse(QPointF(right + kRampWidth / kSteps / 2.0, strip.center().y()), radius,
-                            radius);
+    double right = strip.right();
+    if (value(least) < value(most)) {
+        const auto high = amountOf(most, m_axes.colour);
+        painter.drawText(strip, Qt::AlignRight | Qt::AlignVCenter, high);
+        right -= fontMetrics().horizontalAdvance(high) + 8.0;
+        right = paint_ramp(painter, QPointF(right, strip.center().y())) - 8.0;
+        painter.setPen(ink);
     }
-    painter.drawText(QRectF(strip.left(), strip.top(), right - strip.left() - 8.0, strip.height()),
+    painter.drawText(QRectF(strip.left(), strip.top(), right - strip.left(), strip.height()),
                      Qt::AlignRight | Qt::AlignVCenter, low);
 }
 
