@@ -20,6 +20,12 @@ constexpr TermRow kTerms[] = {
     {"GPU", "A profile with capacity, bandwidth and dense peaks; each figure names its source."},
     {"GPUs", "All GPUs of the run. Those that no other degree takes are data parallel."},
     {"Nodes", "Machines of the node type; the GPUs follow from it."},
+    {"Framework",
+     "Who runs the plan: this program's own runtime, or a framework whose memory and time are then "
+     "forecast as its own tools show them, each with a band."},
+    {"Out of memory",
+     "Probability that a run needs more than the device holds, from the band of the forecast."},
+    {"Reserved by PyTorch", "What its caching allocator holds of the device, in use or not."},
     {"Batch",
      "Sequences that one optimizer step takes over all GPUs: micro-batch times "
      "accumulation times data ranks."},

@@ -34,8 +34,7 @@ MainWindow::MainWindow(Library library, Places places, QWidget* parent)
     m_recent = recent.value;
     fillRecent();
     m_session.document.replace(empty_request(), {});
-    if (!recent.notice.isEmpty()) m_messages->showMessage(recent.notice, Tone::warning);
-    recover();
+    recover(recent.notice);
 }
 
 MainWindow::~MainWindow() {
@@ -54,6 +53,7 @@ void MainWindow::makePages() {
     m_request = new RequestPage(m_session, m_split);
     m_pages = new QTabWidget(m_split);
     m_pages->setDocumentMode(true);
+    m_pages->setAccessibleName(tr("Pages"));
     m_plan = new PlanPage(m_session, m_pages);
     m_ladder = new LadderPage(m_session, m_pages);
     m_plans = new PlansPage(m_session, m_pages);
@@ -101,6 +101,8 @@ void MainWindow::connectDocument() {
     connect(&document, &PlanDocument::stateChanged, this, &MainWindow::showTitle);
     connect(&document, &PlanDocument::requestChanged, this, &MainWindow::showTitle);
     connect(&document, &PlanDocument::requestChanged, &m_autosaveTimer,
+            [this] { m_autosaveTimer.start(); });
+    connect(&document, &PlanDocument::questionChanged, &m_autosaveTimer,
             [this] { m_autosaveTimer.start(); });
     m_autosaveTimer.setSingleShot(true);
     m_autosaveTimer.setInterval(kAutosaveDelayMs);

@@ -11,6 +11,7 @@
 
 #include "gui/app/settings.h"
 #include "gui/document/kept_files.h"
+#include "gui/document/open_file.h"
 #include "gui/pages/compare_page.h"
 #include "gui/pages/ladder_page.h"
 #include "gui/pages/plan_page.h"
@@ -100,11 +101,12 @@ private:
     void showTitle();
     void fillRecent();
     void remember(const QString& path);
-    void recover();
+    /// `notice`: what was wrong with the window's other files.
+    void recover(const QString& notice);
     void autosave();
     [[nodiscard]] bool mayReplace();
     [[nodiscard]] Unsaved askUnsaved();
-    void takeOpened(const StoredPlan& stored, const QString& path);
+    void takeOpened(const OpenedPlan& plan, const QString& path);
 
     Session m_session;
     Places m_places;

@@ -15,6 +15,7 @@
 #include "planner/base/json.h"
 #include "planner/cli/output.h"
 #include "planner/cli/report.h"
+#include "planner/cli/report_engine.h"
 
 namespace headroom::gui {
 namespace {
@@ -42,8 +43,12 @@ void write_svg(QWidget& page, const QString& path) {
     page.render(&painter);
 }
 
-QString plan_as_text(const Plan& plan) {
-    return QString::fromStdString(cli::plan_text(plan, kPlainText));
+/// What `headroom predict` prints; what a framework makes of the plan stands first.
+QString plan_as_text(const Planner& planner) {
+    const Plan& plan = *planner.current();
+    const auto& forecast = planner.forecast();
+    const auto first = forecast ? cli::engine_text(plan, *forecast, kPlainText) + "\n" : "";
+    return QString::fromStdString(first + cli::plan_text(plan, kPlainText));
 }
 
 }  // namespace
@@ -71,7 +76,7 @@ bool MainWindow::exportTo(const QString& path) {
         } else if (kind == QLatin1String("json")) {
             content = QString::fromStdString(cli::json_text(to_json(*plan)));
         } else if (kind == QLatin1String("txt")) {
-            content = plan_as_text(*plan);
+            content = plan_as_text(m_session.planner);
         } else {
             throw InputError(path.toStdString(),
                              "must end in .json, .csv, .md, .txt, .png or .svg");
@@ -114,7 +119,7 @@ void MainWindow::copyAsText() {
         m_session.tell(tr("There is no plan to copy yet."));
         return;
     }
-    QApplication::clipboard()->setText(plan_as_text(*plan));
+    QApplication::clipboard()->setText(plan_as_text(m_session.planner));
 }
 
 }  // namespace headroom::gui

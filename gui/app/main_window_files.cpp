@@ -27,7 +27,7 @@ void MainWindow::openPath(const QString& path) {
         const Opened opened = open_file(path, m_session.library);
         m_messages->hide();
         const auto& present = m_session.document.request();
-        std::visit(Overloaded{[&](const StoredPlan& stored) { takeOpened(stored, path); },
+        std::visit(Overloaded{[&](const OpenedPlan& plan) { takeOpened(plan, path); },
                               [&](const OpenedModel& model) {
                                   m_session.document.edit(with_model(present, "", model.model),
                                                           tr("model"));
@@ -48,18 +48,17 @@ void MainWindow::openPath(const QString& path) {
     }
 }
 
-void MainWindow::takeOpened(const StoredPlan& stored, const QString& path) {
+void MainWindow::takeOpened(const OpenedPlan& plan, const QString& path) {
     if (!mayReplace()) return;
-    m_digest = stored.digest;
-    m_session.document.replace(stored.request, path);
+    m_digest = plan.digest;
+    m_session.document.replace(plan.draft, path);
     m_autosave.drop();
 }
 
 bool MainWindow::saveTo(const QString& path) {
     const auto& plan = m_session.planner.current();
     try {
-        const Json document =
-            plan ? to_json(*plan) : Json{{"request", to_json(m_session.document.request())}};
+        const Json document = saved_document(m_session.document.draft(), plan.get());
         write_file_atomically(path.toStdString(), cli::json_text(document));
     } catch (const std::exception& error) {
         m_messages->showMessage(QString::fromUtf8(error.what()), Tone::bad);
@@ -113,16 +112,18 @@ void MainWindow::fillRecent() {
     m_recentMenu->setEnabled(!m_recent.isEmpty());
 }
 
-void MainWindow::recover() {
+void MainWindow::recover(const QString& notice) {
     auto kept = m_autosave.take(m_session.library);
-    if (!kept.notice.isEmpty()) m_messages->showMessage(kept.notice, Tone::warning);
+    QStringList words{notice, kept.notice};
+    words.removeAll(QString());
+    if (!words.isEmpty()) m_messages->showMessage(words.join(QLatin1Char(' ')), Tone::warning);
     if (!kept.value) return;
     const auto name = kept.value->path.isEmpty() ? tr("An unsaved plan") : kept.value->path;
-    m_messages->offer(tr("%1 was being edited when the program ended before its time.").arg(name),
-                      tr("Recover"), [this, recovered = *kept.value] {
-                          m_session.document.replace(recovered.request, recovered.path);
-                          m_session.document.markUnsaved();
-                      });
+    words.append(tr("%1 was being edited when the program ended before its time.").arg(name));
+    m_messages->offer(words.join(QLatin1Char(' ')), tr("Recover"), [this, recovered = *kept.value] {
+        m_session.document.replace(recovered.draft, recovered.path);
+        m_session.document.markUnsaved();
+    });
 }
 
 void MainWindow::autosave() {
@@ -131,7 +132,7 @@ void MainWindow::autosave() {
         m_autosave.drop();
         return;
     }
-    const auto failure = m_autosave.write(document.request(), document.path());
+    const auto failure = m_autosave.write(document.draft(), document.path());
     if (!failure.isEmpty()) m_session.tell(failure);
 }
 

@@ -44,9 +44,13 @@ bool is_running(const QString& entry) {
 Recovered recovered_from(const QString& file, const Library& library) {
     const Json document = read_json_file(as_path(file));
     const JsonCursor json(document, "");
-    json.only({"format", "path", "request"});
-    return {.request = request_from_json(json.at("request"), library),
-            .path = QString::fromStdString(json.string_or("path", ""))};
+    json.only({"format", "path", "request", "question"});
+    Recovered out{.path = QString::fromStdString(json.string_or("path", ""))};
+    out.draft.request = request_from_json(json.at("request"), library);
+    if (const auto question = json.find("question")) {
+        out.draft.question = question_from_json(*question);
+    }
+    return out;
 }
 
 }  // namespace
@@ -83,9 +87,11 @@ Autosave::Autosave(QString folder)
     : m_folder(std::move(folder)),
       m_file(QStringLiteral("%1/autosave-%2.json").arg(m_folder).arg(::getpid())) {}
 
-QString Autosave::write(const PlanRequest& request, const QString& path) {
-    return write_json(
-        m_file, {{"format", kFormat}, {"path", path.toStdString()}, {"request", to_json(request)}});
+QString Autosave::write(const Draft& draft, const QString& path) {
+    return write_json(m_file, {{"format", kFormat},
+                               {"path", path.toStdString()},
+                               {"request", to_json(draft.request)},
+                               {"question", to_json(draft.question)}});
 }
 
 void Autosave::drop() { QFile::remove(m_file); }

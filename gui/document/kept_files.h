@@ -5,6 +5,7 @@
 #include <QStringList>
 #include <optional>
 
+#include "gui/document/search_question.h"
 #include "planner/spec/plan_request.h"
 
 namespace headroom::gui {
@@ -25,20 +26,20 @@ Kept<QStringList> read_recent(const QString& file);
 QString write_recent(const QString& file, const QStringList& paths);
 QStringList with_recent(QStringList paths, const QString& path);
 
-/// A request that was being edited when a program ended before its time.
+/// A draft that was being edited when a program ended before its time.
 struct Recovered {
-    PlanRequest request{};
+    Draft draft{};
     QString path{};  ///< the file it came from; empty: none
 };
 
-/// Autosaved requests below `folder`, one file a running program: what a program leaves behind when
+/// Autosaved drafts below `folder`, one file a running program: what a program leaves behind when
 /// it does not end by itself.
 class Autosave {
 public:
     explicit Autosave(QString folder);
 
     /// Writes this program's entry; a notice when it cannot.
-    QString write(const PlanRequest& request, const QString& path);
+    QString write(const Draft& draft, const QString& path);
     /// This program ends by itself.
     void drop();
     /// The newest entry of a program that no longer runs; it is taken away. Entries that cannot be

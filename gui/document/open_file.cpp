@@ -18,6 +18,16 @@ OpenedModel open_model(const std::string& file, const Library& library) {
     return {.model = *source.spec, .notes = source.notes};
 }
 
+OpenedPlan opened_plan(const Json& document, const std::string& pointer, const Library& library) {
+    const JsonCursor json(document, pointer);
+    const auto stored = plan_from_json(json, library);
+    OpenedPlan out{.draft = {.request = stored.request}, .digest = stored.digest};
+    if (const auto question = json.find("question")) {
+        out.draft.question = question_from_json(*question);
+    }
+    return out;
+}
+
 bool holds_plan(const Json& json) {
     return json.contains("request") || json.contains("hardware") || json.contains("best");
 }
@@ -36,9 +46,16 @@ Opened open_file(const QString& path, const Library& library) {
     }
     const Json json = read_json_file(file);
     if (is_measurement(json)) return measurement_from_json({json, file + "#"});
-    if (holds_plan(json)) return plan_from_json({json, file + "#"}, library);
+    if (holds_plan(json)) return opened_plan(json, file + "#", library);
     if (holds_hardware(json)) return OpenedHardware{library.hardware.gpu(file, file)};
     return open_model(file, library);
+}
+
+Json saved_document(const Draft& draft, const Plan* plan) {
+    const Json document =
+        plan != nullptr ? to_json(*plan) : Json{{"request", to_json(draft.request)}};
+    if (draft.question == SearchQuestion{}) return document;
+    return {{"format", 1}, {"best", document}, {"question", to_json(draft.question)}};
 }
 
 }  // namespace headroom::gui

@@ -6,13 +6,13 @@
 
 namespace headroom::gui {
 
-/// From one request to another, both held as values.
+/// From one draft to another, both held as values.
 class EditCommand : public QUndoCommand {
 public:
-    EditCommand(PlanDocument& document, PlanRequest after, const QString& text, QString field)
+    EditCommand(PlanDocument& document, Draft after, const QString& text, QString field)
         : QUndoCommand(text),
           m_document(document),
-          m_before(document.request()),
+          m_before(document.draft()),
           m_after(std::move(after)),
           m_field(std::move(field)) {}
 
@@ -30,8 +30,8 @@ public:
 
 private:
     PlanDocument& m_document;
-    PlanRequest m_before;
-    PlanRequest m_after;
+    Draft m_before;
+    Draft m_after;
     QString m_field;
 };
 
@@ -44,14 +44,25 @@ QString PlanDocument::title() const {
 }
 
 void PlanDocument::edit(const PlanRequest& next, const QString& text, const QString& field) {
-    if (next == m_request) return;
+    push({next, m_draft.question}, text, field);
+}
+
+void PlanDocument::editQuestion(const SearchQuestion& next, const QString& text,
+                                const QString& field) {
+    push({m_draft.request, next}, text, field);
+}
+
+void PlanDocument::push(const Draft& next, const QString& text, const QString& field) {
+    if (next == m_draft) return;
     m_stack.push(new EditCommand(*this, next, text, field));  // the stack owns it
 }
 
-void PlanDocument::replace(const PlanRequest& request, const QString& path) {
+void PlanDocument::replace(const Draft& draft, const QString& path) {
     m_stack.clear();
     m_path = path;
-    take(request);
+    m_draft = draft;
+    Q_EMIT requestChanged();
+    Q_EMIT questionChanged();
     Q_EMIT stateChanged();
 }
 
@@ -66,9 +77,10 @@ void PlanDocument::markUnsaved() {
     Q_EMIT stateChanged();
 }
 
-void PlanDocument::take(const PlanRequest& request) {
-    m_request = request;
-    Q_EMIT requestChanged();
+void PlanDocument::take(const Draft& draft) {
+    const Draft before = std::exchange(m_draft, draft);
+    if (before.request != m_draft.request) Q_EMIT requestChanged();
+    if (before.question != m_draft.question) Q_EMIT questionChanged();
 }
 
 }  // namespace headroom::gui

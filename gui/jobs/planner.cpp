@@ -1,6 +1,9 @@
 #include "gui/jobs/planner.h"
 
+#include <utility>
+
 #include "gui/document/edits.h"
+#include "planner/cli/report_engine.h"
 
 namespace headroom::gui {
 namespace {
@@ -23,11 +26,17 @@ void tell_result(Outcome<Out>& outcome, const Tell& tell) {
 
 }  // namespace
 
-Planner::Planner(QObject* parent)
+Planner::Planner(TimingProfile timing, QObject* parent)
     : QObject(parent),
+      m_timing(std::move(timing)),
       m_plan([](const PlanRequest& request,
                 const std::stop_token&) { return make_shared<const Plan>(predict(request)); },
              [this](auto outcome) { takePlan(std::move(outcome)); }),
+      m_forecast(
+          [this](const PlanRequest& request, const std::stop_token&) {
+              return make_shared<const EngineForecast>(headroom::forecast(request, m_timing));
+          },
+          [this](auto outcome) { takeForecast(std::move(outcome)); }),
       m_details([](const auto& plan, const std::stop_token&) { return details_of(plan); },
                 [this](auto outcome) {
                     tell_result(outcome, [this](const auto& each) { Q_EMIT detailsChanged(each); });
@@ -60,6 +69,8 @@ Planner::Planner(QObject* parent)
 
 void Planner::plan(const PlanRequest& request) {
     m_current.reset();
+    m_forecasted.reset();
+    m_forecast.cancel();
     m_details.cancel();
     m_ladder.cancel();
     if (!is_complete(request)) {
@@ -77,8 +88,8 @@ void Planner::search(const SearchRequest& request) { m_search.start(request); }
 void Planner::cancelSearch() { m_search.cancel(); }
 
 bool Planner::isIdle() const {
-    return !m_plan.busy() && !m_details.busy() && !m_ladder.busy() && !m_form.busy() &&
-           !m_search.busy();
+    return !m_plan.busy() && !m_forecast.busy() && !m_details.busy() && !m_ladder.busy() &&
+           !m_form.busy() && !m_search.busy();
 }
 
 void Planner::takePlan(Outcome<std::shared_ptr<const Plan>> outcome) {
@@ -92,8 +103,18 @@ void Planner::takePlan(Outcome<std::shared_ptr<const Plan>> outcome) {
     const auto plan = m_current;
     Q_EMIT planChanged(plan);
     if (plan != m_current) return;
+    if (cli::names_framework(plan->request)) m_forecast.start(plan->request);
     m_details.start(plan);
     m_ladder.start(plan->request);
+}
+
+void Planner::takeForecast(Outcome<std::shared_ptr<const EngineForecast>> outcome) {
+    if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
+        Q_EMIT forecastRefused(refusal->sentence);
+        return;
+    }
+    m_forecasted = std::get<0>(outcome);
+    Q_EMIT forecastChanged(m_forecasted);
 }
 
 }  // namespace headroom::gui

@@ -1,5 +1,6 @@
 #include "gui/models/figures.h"
 
+#include <QObject>
 #include <cmath>
 
 #include "planner/cli/figures.h"
@@ -40,6 +41,11 @@ QString Figures::difference(NumberUnit kind, double value) const {
 
 QString text(std::string_view utf8) {
     return QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
+}
+
+QString price_words(double usd) {
+    if (usd <= 0.0) return QObject::tr("unknown");
+    return QLatin1Char('$') + QString::fromStdString(cli::usd_figure(usd));
 }
 
 QString text(Seconds time) { return QString::fromStdString(to_string(time)); }

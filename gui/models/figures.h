@@ -30,6 +30,8 @@ struct Figures {
 
 QString text(std::string_view utf8);
 QString text(Seconds time);
+/// "$0.42"; "unknown" for none.
+QString price_words(double usd);
 /// "+12.0 ms"; empty for none.
 QString change(Seconds time);
 

@@ -192,12 +192,12 @@ RowModel<AliveRow> alive_model() {
          {"%unit", "All of them together",
           [](const R& r, const Figures& f) { return f.bare(r.item.bytes); },
           [](const R& r) { return QVariant(r.item.bytes.real()); }, kRight},
-         {"tensors", "Part of the model; d(…) is a gradient",
-          [](const R& r, const Figures&) { return text(r.item.part); }},
-         {"shape", "", [](const R& r, const Figures&) { return text(r.item.shape); }},
-         {"dtype", "", [](const R& r, const Figures&) { return text(r.item.dtype); }},
          {"count", "", [](const R& r, const Figures&) { return QString::number(r.item.count); },
-          [](const R& r) { return QVariant(static_cast<qint64>(r.item.count)); }, kRight}});
+          [](const R& r) { return QVariant(static_cast<qint64>(r.item.count)); }, kRight},
+         {"dtype", "", [](const R& r, const Figures&) { return text(r.item.dtype); }},
+         {"shape", "", [](const R& r, const Figures&) { return text(r.item.shape); }},
+         {"tensors", "Part of the model; d(…) is a gradient",
+          [](const R& r, const Figures&) { return text(r.item.part); }}});
 }
 
 FitBadge fit_badge(const Plan& plan, const Figures& figures) {

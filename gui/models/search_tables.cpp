@@ -143,7 +143,6 @@ RowModel<CandidateRow> candidate_model() {
           },
           candidate_key<&Candidate::usd_per_million_tokens>, kRight},
          {"fits", "", [](const R& r, const Figures&) { return fit_word(r); }},
-         {"differs by", "From the best", [](const R& r, const Figures&) { return r.settings; }},
          {"GPUs", "",
           [](const R& r, const Figures&) {
               return QString::number(r.candidate.request.hardware.gpus);
@@ -160,7 +159,12 @@ RowModel<CandidateRow> candidate_model() {
           [](const R& r, const Figures&) {
               return QString::number(r.candidate.request.layout.zero);
           },
-          nullptr, kRight}},
+          nullptr, kRight},
+         {"differs by", "From the best",
+          [](const R& r, const Figures&) {
+              auto words = r.settings;
+              return words.replace(QLatin1Char(','), QLatin1Char(',') + QString(kMayBreak));
+          }}},
         [](const R& r) { return r.best ? Tone::good : Tone::plain; },
         [](const R& r, const Figures&) { return r.settings; });
 }
@@ -179,7 +183,7 @@ RowModel<Finding> finding_model() {
           [](const R& r) { return QVariant(r.difference()); }, kRight},
          {"", "Whether it keeps what was promised",
           [](const R& r, const Figures&) { return agreement_word(r); }},
-         {"reason", "Why they differ, or where the tolerance comes from",
+         {"why", "Why they differ, or where the tolerance comes from",
           [](const R& r, const Figures&) { return text(r.reason); }}},
         agreement_tone, [](const R& r, const Figures&) { return text(r.reason); });
 }

@@ -81,10 +81,10 @@ void ComparePage::keepPresent() {
 void ComparePage::addFile(const QString& path) {
     try {
         const auto opened = open_file(path, m_session.library);
-        const auto* stored = std::get_if<StoredPlan>(&opened);
+        const auto* stored = std::get_if<OpenedPlan>(&opened);
         if (stored == nullptr) throw InputError(path.toStdString(), "is neither plan nor request");
         m_predicting = QFileInfo(path).fileName();
-        m_predict.start(stored->request);
+        m_predict.start(stored->draft.request);
     } catch (const std::exception& error) {
         m_session.tell(QString::fromUtf8(error.what()));
     }

@@ -8,6 +8,7 @@
 
 #include "gui/views/table_view.h"
 #include "gui/views/theme.h"
+#include "planner/cli/report_engine.h"
 #include "planner/plan/stage_profile.h"
 
 namespace headroom::gui {
@@ -51,12 +52,10 @@ PlanPage::PlanPage(Session& session, QWidget* parent) : QWidget(parent), m_sessi
     all->addWidget(area);
     connect(&session.planner, &Planner::planChanged, this, &PlanPage::showPlan);
     connect(&session.planner, &Planner::detailsChanged, this, &PlanPage::showDetails);
-    connect(&session.planner, &Planner::planRefused, this, [this](const QString& sentence) {
-        m_plan.reset();
-        m_badge->setText(tr("No plan"));
-        m_sentence->setText(sentence);
-        m_remedies->hide();
-    });
+    connect(&session.planner, &Planner::forecastChanged, this, &PlanPage::showBadge);
+    connect(&session.planner, &Planner::forecastRefused, this,
+            [this](const QString& sentence) { showWord(tr("No forecast"), sentence); });
+    connect(&session.planner, &Planner::planRefused, this, &PlanPage::clear);
     connect(&session, &Session::figuresChanged, this, &PlanPage::setFigures);
     connect(m_timeline, &TimelineChart::momentChosen, this, &PlanPage::showMoment);
 }
@@ -69,10 +68,7 @@ QWidget* PlanPage::makeTop() {
     m_badge = new QLabel(tr("No plan"), box);
     m_badge->setObjectName(QStringLiteral("badge"));
     m_badge->setAccessibleName(tr("Verdict"));
-    QFont font = m_badge->font();
-    font.setPointSizeF(font.pointSizeF() * 1.5);
-    font.setBold(true);
-    m_badge->setFont(font);
+    enlargeBadge();
     m_sentence = new QLabel(tr("Choose a model and a GPU."), box);
     m_sentence->setWordWrap(true);
     m_sentence->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -84,22 +80,25 @@ QWidget* PlanPage::makeTop() {
     m_remedies->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_remedies->hide();
     m_bar = new MemoryBar(box);
+    m_forecast = new ForecastPanel(m_session, box);
     column->addLayout(line);
     column->addWidget(m_remedies);
+    column->addWidget(m_forecast);
     column->addWidget(m_bar);
     return box;
 }
 
 QWidget* PlanPage::makeTables() {
     auto* box = new QWidget(this);
-    auto* line = new QHBoxLayout(box);
+    auto* line = new QBoxLayout(QBoxLayout::LeftToRight, box);
+    m_tables = line;
     line->setContentsMargins(0, 0, 0, 0);
     auto* left = new QVBoxLayout;
     auto* memory = make_table(&m_categories, tr("Memory by category"), Sorting::off, box);
     wrap_explanations(memory);
     fit_height(memory);
     auto* phases = make_table(&m_phases, tr("Memory of each part of the run"), Sorting::off, box);
-    wrap_explanations(phases);
+    keep_columns(phases);
     fit_height(phases);
     left->addWidget(memory);
     left->addWidget(phases);
@@ -124,6 +123,7 @@ QWidget* PlanPage::makeTimeline() {
                                     "moment to see what is alive there."),
                                  box));
     auto* split = new QSplitter(box);
+    split->setChildrenCollapsible(false);
     m_timeline = new TimelineChart(split);
     auto* side = new QWidget(split);
     auto* list = new QVBoxLayout(side);
@@ -131,7 +131,9 @@ QWidget* PlanPage::makeTimeline() {
     m_moment = new QLabel(side);
     m_moment->setWordWrap(true);
     list->addWidget(m_moment);
-    list->addWidget(make_table(&m_alive, tr("What is alive at that moment"), Sorting::on, side), 1);
+    auto* alive = make_table(&m_alive, tr("What is alive at that moment"), Sorting::on, side);
+    wrap_explanations(alive);
+    list->addWidget(alive, 1);
     split->addWidget(m_timeline);
     split->addWidget(side);
     split->setStretchFactor(0, 3);
@@ -139,14 +141,32 @@ QWidget* PlanPage::makeTimeline() {
     split->setSizes({600, 400});
     // What is left of the page; a chart would rather have more than there is.
     split->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Ignored);
-    split->setMinimumHeight(230);
+    m_timelineSplit = split;
     column->addWidget(split, 1);
     return box;
+}
+
+/// Beside each other where both have room, else one below the other.
+void PlanPage::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    const int line = fontMetrics().height();
+    const bool wide = width() > 90 * line;
+    m_tables->setDirection(width() > 52 * line ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+    m_timelineSplit->setOrientation(wide ? Qt::Horizontal : Qt::Vertical);
+    m_timelineSplit->setMinimumHeight((wide ? 16 : 30) * line);
 }
 
 void PlanPage::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
     if (event->type() == QEvent::PaletteChange) showBadge();
+    if (event->type() == QEvent::FontChange) enlargeBadge();
+}
+
+void PlanPage::enlargeBadge() {
+    QFont large = font();
+    large.setPointSizeF(large.pointSizeF() * 1.5);
+    large.setBold(true);
+    m_badge->setFont(large);
 }
 
 void PlanPage::showPlan(const std::shared_ptr<const Plan>& plan) {
@@ -156,12 +176,14 @@ void PlanPage::showPlan(const std::shared_ptr<const Plan>& plan) {
     m_categories.setRows(category_rows(*plan, {}));
     m_costs.setRows(cost_rows(*plan));
     m_phases.setRows(phase_rows(*plan));
-    showBadge();
+    showBadge();  // where a framework has the last word, it waits for the forecast
 }
 
 void PlanPage::showBadge() {
-    if (!m_plan) return;
-    const auto badge = fit_badge(*m_plan, m_session.figures());
+    const auto& forecast = m_session.planner.forecast();
+    if (!m_plan || (!forecast && cli::names_framework(m_plan->request))) return;
+    const auto& figures = m_session.figures();
+    const auto badge = forecast ? forecast_badge(*forecast, figures) : fit_badge(*m_plan, figures);
     QPalette colours = palette();
     colours.setColor(QPalette::WindowText, toneColour(tone_of(badge.fit), colours));
     m_badge->setPalette(colours);
@@ -170,6 +192,27 @@ void PlanPage::showBadge() {
     m_badge->setAccessibleDescription(badge.sentence);
     m_remedies->setText(badge.remedies);
     m_remedies->setVisible(!badge.remedies.isEmpty());
+}
+
+void PlanPage::showWord(const QString& word, const QString& sentence) {
+    m_badge->setPalette(palette());
+    m_badge->setText(word);
+    m_sentence->setText(sentence);
+    m_remedies->hide();
+}
+
+/// There is no plan: nothing of the one before is left to be taken for it.
+void PlanPage::clear(const QString& sentence) {
+    m_plan.reset();
+    m_details.reset();
+    showWord(tr("No plan"), sentence);
+    m_bar->setPlaces({});
+    m_categories.setRows({});
+    m_costs.setRows({});
+    m_phases.setRows({});
+    m_alive.setRows({});
+    m_moment->clear();
+    m_timeline->setMoments({}, {}, {});
 }
 
 void PlanPage::showDetails(const std::shared_ptr<const StepDetails>& details) {

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <QBoxLayout>
 #include <QLabel>
+#include <QSplitter>
 #include <QTableView>
 #include <QWidget>
 #include <memory>
 
 #include "gui/models/plan_tables.h"
+#include "gui/pages/forecast_panel.h"
 #include "gui/pages/session.h"
 #include "gui/views/memory_bar.h"
 #include "gui/views/timeline_chart.h"
@@ -24,10 +27,12 @@ public:
     [[nodiscard]] const RowModel<CategoryRow>& categories() const { return m_categories; }
     [[nodiscard]] const RowModel<CostRow>& costs() const { return m_costs; }
     [[nodiscard]] const RowModel<AliveRow>& alive() const { return m_alive; }
+    [[nodiscard]] const ForecastPanel& forecast() const { return *m_forecast; }
     [[nodiscard]] QString badgeWord() const { return m_badge->text(); }
 
 protected:
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     QWidget* makeTop();
@@ -36,7 +41,11 @@ private:
     void showPlan(const std::shared_ptr<const Plan>& plan);
     void showDetails(const std::shared_ptr<const StepDetails>& details);
     void showMoment(std::size_t op);
+    /// The verdict for whoever runs the plan.
     void showBadge();
+    void showWord(const QString& word, const QString& sentence);
+    void clear(const QString& sentence);
+    void enlargeBadge();
     void setFigures(const Figures& figures);
 
     Session& m_session;
@@ -50,8 +59,11 @@ private:
     QLabel* m_sentence = nullptr;
     QLabel* m_remedies = nullptr;
     QLabel* m_moment = nullptr;
+    ForecastPanel* m_forecast = nullptr;
     MemoryBar* m_bar = nullptr;
     TimelineChart* m_timeline = nullptr;
+    QBoxLayout* m_tables = nullptr;
+    QSplitter* m_timelineSplit = nullptr;
 };
 
 }  // namespace headroom::gui

@@ -2,12 +2,16 @@
 
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QSignalBlocker>
 #include <QSortFilterProxyModel>
 #include <QSplitter>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <array>
 
 #include "gui/document/edits.h"
 #include "gui/views/table_view.h"
+#include "planner/base/error.h"
 #include "planner/spec/knob.h"
 
 namespace headroom::gui {
@@ -15,6 +19,9 @@ namespace {
 
 constexpr std::pair<const char*, Aim> kAimWords[] = {
     {"least time", Aim::time}, {"least cost", Aim::cost}, {"least memory", Aim::memory}};
+
+/// They need more width than a window of 1280 has beside the rest.
+constexpr std::array kColumnsOnDemand{"data", "tensor", "pipeline", "context", "ZeRO"};
 
 QSortFilterProxyModel& proxy_of(const QTableView& table) {
     return *static_cast<QSortFilterProxyModel*>(table.model());
@@ -43,6 +50,8 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
     fillPins();
     fillColumns();
     setBusy(false);
+    refresh();
+    connect(&session.document, &PlanDocument::questionChanged, this, &PlansPage::refresh);
     connect(&session.planner, &Planner::searchProgressed, this, [this](qint64 done, qint64 space) {
         if (space > 0) m_progress->setValue(static_cast<int>(100 * done / space));
     });
@@ -63,14 +72,18 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
 }
 
 QLayout* PlansPage::makeQuestion() {
+    auto* lines = new QVBoxLayout;
     auto* line = new QHBoxLayout;
+    auto* after = new QHBoxLayout;
     m_aim = new ChoiceBox(this);
+    m_aim->setFocusPolicy(Qt::StrongFocus);
+    m_aim->setObjectName(QStringLiteral("aim"));
     m_aim->setAccessibleName(tr("What the best plan has least of"));
     for (const auto& [words, aim] : kAimWords) m_aim->addItem(tr(words), static_cast<int>(aim));
     m_holdBatch = new QCheckBox(tr("&Hold the batch"), this);
     m_holdBatch->setToolTip(tr("Every plan takes as many sequences a step as the present one"));
     m_budget = new NumberBox(0, 1e12, 0, Steps::doubling, this);
-    m_budget->setPrefix(QString());
+    m_budget->setObjectName(QStringLiteral("budget"));
     m_budget->setAccessibleName(tr("Budget in dollars"));
     m_budget->setToolTip(tr("The run must not cost more; needs the tokens of the run. 0: any"));
     m_pinButton = new QToolButton(this);
@@ -89,14 +102,32 @@ QLayout* PlansPage::makeQuestion() {
     line->addWidget(m_holdBatch);
     line->addWidget(new QLabel(tr("budget, $"), this));
     line->addWidget(m_budget);
-    line->addWidget(m_pinButton);
     line->addStretch(1);
-    line->addWidget(m_progress);
-    line->addWidget(m_start);
-    line->addWidget(m_cancel);
+    after->addWidget(m_pinButton);
+    after->addWidget(m_start);
+    after->addWidget(m_cancel);
+    after->addWidget(m_progress);
+    after->addStretch(1);
+    lines->addLayout(line);
+    lines->addLayout(after);
+    connect(m_aim, &QComboBox::activated, this, [this] {
+        auto next = m_session.document.question();
+        next.aim = static_cast<Aim>(m_aim->currentData().toInt());
+        editQuestion(next, tr("aim of the search"));
+    });
+    connect(m_holdBatch, &QCheckBox::clicked, this, [this](bool on) {
+        auto next = m_session.document.question();
+        next.batch = on ? Batch::held : Batch::chosen;
+        editQuestion(next, tr("batch of the search"));
+    });
+    connect(m_budget, &QDoubleSpinBox::valueChanged, this, [this](double dollars) {
+        auto next = m_session.document.question();
+        next.budget = dollars;
+        editQuestion(next, tr("budget"), QStringLiteral("budget"));
+    });
     connect(m_start, &QPushButton::clicked, this, &PlansPage::startSearch);
     connect(m_cancel, &QPushButton::clicked, this, &PlansPage::cancelSearch);
-    return line;
+    return lines;
 }
 
 QLayout* PlansPage::makeTools() {
@@ -111,7 +142,7 @@ QLayout* PlansPage::makeTools() {
     m_columns = new QMenu(columns);
     columns->setMenu(m_columns);
     auto* axis = new ChoiceBox(this);
-    axis->addItems({tr("memory × time"), tr("memory × price")});
+    for (const auto& each : pareto_axes()) axis->addItem(words_of(each));
     axis->setAccessibleName(tr("Axes of the chart"));
     auto* adopt = new QPushButton(tr("&Adopt the selected plan"), this);
     line->addWidget(axis);
@@ -121,7 +152,7 @@ QLayout* PlansPage::makeTools() {
     connect(m_filter, &QLineEdit::textChanged, this,
             [this](const QString& typed) { proxy_of(*m_table).setFilterFixedString(typed); });
     connect(axis, &QComboBox::activated, this,
-            [this](int at) { m_chart->setAxis(at == 0 ? ParetoAxis::time : ParetoAxis::price); });
+            [this](int at) { m_chart->setAxes(pareto_axes()[static_cast<std::size_t>(at)]); });
     connect(adopt, &QPushButton::clicked, this, &PlansPage::adoptSelected);
     return line;
 }
@@ -131,14 +162,11 @@ void PlansPage::fillPins() {
         auto* action = m_pins->addAction(text(knob.name));
         action->setCheckable(true);
         action->setToolTip(text(knob.help));
-        connect(action, &QAction::toggled, this, [this] {
-            const auto count = static_cast<int>(pinned().size());
-            m_pinButton->setText(tr("Pinned: %1").arg(count));
-        });
+        connect(action, &QAction::triggered, this,
+                [this, action](bool on) { pin(action->text(), on); });
     }
     m_pins->setToolTipsVisible(true);
     m_pins->setStyleSheet(QStringLiteral("QMenu { menu-scrollable: 1; }"));
-    m_pinButton->setText(tr("Pinned: %1").arg(0));
 }
 
 void PlansPage::fillColumns() {
@@ -146,40 +174,59 @@ void PlansPage::fillColumns() {
         auto* action = m_columns->addAction(
             m_candidates.headerData(i, Qt::Horizontal, Qt::DisplayRole).toString());
         action->setCheckable(true);
+        connect(action, &QAction::toggled, this, [this, i](bool on) {
+            m_table->setColumnHidden(i, !on);
+            m_table->resizeRowsToContents();
+        });
+        // What a plan has differently is said in words; its layout takes columns when asked for.
         action->setChecked(true);
-        connect(action, &QAction::toggled, this,
-                [this, i](bool on) { m_table->setColumnHidden(i, !on); });
+        action->setChecked(std::ranges::none_of(kColumnsOnDemand, [action](const char* title) {
+            return action->text() == QLatin1String(title);
+        }));
     }
 }
 
-std::vector<std::string> PlansPage::pinned() const {
-    std::vector<std::string> names;
-    for (const auto* action : m_pins->actions()) {
-        if (action->isChecked()) names.push_back(action->text().toStdString());
-    }
-    return names;
+const std::vector<std::string>& PlansPage::pinned() const {
+    return m_session.document.question().pins;
 }
 
 void PlansPage::pin(const QString& knob, bool on) {
+    editQuestion(with_pin(m_session.document.question(), knob.toStdString(), on),
+                 on ? tr("pin %1").arg(knob) : tr("unpin %1").arg(knob));
+}
+
+void PlansPage::editQuestion(const SearchQuestion& next, const QString& text,
+                             const QString& field) {
+    m_session.document.editQuestion(next, text, field);
+}
+
+void PlansPage::refresh() {
+    const auto& question = m_session.document.question();
+    const QSignalBlocker quiet(m_budget);
+    m_aim->setCurrentIndex(m_aim->findData(static_cast<int>(question.aim)));
+    m_holdBatch->setChecked(question.batch == Batch::held);
+    if (m_budget->value() != question.budget) m_budget->setValue(question.budget);
     for (auto* action : m_pins->actions()) {
-        if (action->text() == knob) action->setChecked(on);
+        action->setChecked(std::ranges::find(question.pins, action->text().toStdString()) !=
+                           question.pins.end());
     }
+    m_pinButton->setText(tr("Pinned: %1").arg(question.pins.size()));
 }
 
 void PlansPage::startSearch() {
-    const auto& request = m_session.document.request();
-    if (!is_complete(request)) {
-        m_status->setText(refusal_of(request));
+    const auto& draft = m_session.document.draft();
+    if (!is_complete(draft.request)) {
+        m_status->setText(refusal_of(draft.request));
         return;
     }
-    SearchRequest search{.base = request,
-                         .aim = static_cast<Aim>(m_aim->currentData().toInt()),
-                         .global_batch = m_holdBatch->isChecked() ? batch_of(request) : 0,
-                         .pinned = pinned()};
-    if (m_budget->value() > 0.0) search.budget = Usd{m_budget->value()};
-    setBusy(true);
-    m_status->setText(tr("Searching…"));
-    m_session.planner.search(search);
+    try {
+        const auto search = search_request(draft);
+        setBusy(true);
+        m_status->setText(tr("Searching…"));
+        m_session.planner.search(search);
+    } catch (const InputError& error) {
+        m_status->setText(QString::fromUtf8(error.what()));
+    }
 }
 
 void PlansPage::cancelSearch() {

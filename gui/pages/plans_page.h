@@ -31,7 +31,7 @@ public:
     [[nodiscard]] ParetoChart& chart() { return *m_chart; }
     [[nodiscard]] QString status() const { return m_status->text(); }
     /// Names of the knobs that the next search holds.
-    [[nodiscard]] std::vector<std::string> pinned() const;
+    [[nodiscard]] const std::vector<std::string>& pinned() const;
     void pin(const QString& knob, bool on);
 
 public Q_SLOTS:
@@ -43,6 +43,9 @@ private:
     QLayout* makeQuestion();
     QLayout* makeTools();
     void fillPins();
+    void editQuestion(const SearchQuestion& next, const QString& text, const QString& field = {});
+    /// Shows the document's question.
+    void refresh();
     void fillColumns();
     void take(const SearchResult& result);
     void setBusy(bool busy);

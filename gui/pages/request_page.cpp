@@ -6,10 +6,12 @@
 #include <QScrollArea>
 #include <QScrollBar>
 #include <QSignalBlocker>
+#include <QTimer>
 #include <QVBoxLayout>
 #include <algorithm>
 
 #include "gui/document/edits.h"
+#include "gui/models/forecast_table.h"
 #include "gui/views/theme.h"
 #include "planner/base/error.h"
 #include "planner/import/model_source.h"
@@ -75,6 +77,7 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     addModel(*rows);
     addHardware(*rows);
     addRun(*rows);
+    addEngine(*rows);
     m_refusal = new QLabel(inside);
     m_refusal->setWordWrap(true);
     m_refusal->setObjectName(QStringLiteral("refusal"));
@@ -115,7 +118,10 @@ void RequestPage::colourRefusal() {
 
 void RequestPage::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
-    if (event->type() == QEvent::PaletteChange && m_refusal != nullptr) colourRefusal();
+    if (m_refusal == nullptr) return;
+    if (event->type() == QEvent::PaletteChange) colourRefusal();
+    // The editors take the font after this.
+    if (event->type() == QEvent::FontChange) QTimer::singleShot(0, this, &RequestPage::fitWidth);
 }
 
 void RequestPage::addModel(QFormLayout& rows) {
@@ -206,6 +212,24 @@ void RequestPage::addRun(QFormLayout& rows) {
     m_tokens->setToolTip(tr("0: price and time are those of one step"));
 }
 
+void RequestPage::addEngine(QFormLayout& rows) {
+    m_engine = new ChoiceBox(this);
+    m_engine->setFocusPolicy(Qt::StrongFocus);
+    m_engine->setObjectName(QStringLiteral("engine"));
+    m_engine->setAccessibleName(tr("Framework that runs the plan"));
+    m_engine->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    for (const auto& choice : engine_choices()) {
+        m_engine->addItem(choice.words, choice.name);
+        m_engine->setItemData(m_engine->count() - 1, choice.tip, Qt::ToolTipRole);
+    }
+    rows.addRow(tr("Run b&y"), m_engine);
+    connect(m_engine, &QComboBox::activated, this, [this](int at) {
+        auto next = m_session.document.request();
+        next.engine = m_engine->itemData(at).toString().toStdString();
+        edit(next, tr("framework"));
+    });
+}
+
 void RequestPage::addMore(QLayout& column) {
     m_more = new QToolButton(this);
     m_more->setText(tr("Every setting"));
@@ -253,6 +277,11 @@ void RequestPage::refresh() {
     {
         const QSignalBlocker quiet(m_goal);
         m_goal->setCurrentIndex(static_cast<int>(request.train.goal));
+    }
+    {
+        const QSignalBlocker quiet(m_engine);
+        m_engine->setCurrentIndex(engine_choice_of(request.engine));
+        m_engine->setToolTip(m_engine->currentData(Qt::ToolTipRole).toString());
     }
     set_quietly(*m_sequence, static_cast<double>(request.train.sequence));
     set_quietly(*m_batch, static_cast<double>(batch_of(request)));

@@ -47,6 +47,7 @@ private:
     void addModel(QFormLayout& rows);
     void addHardware(QFormLayout& rows);
     void addRun(QFormLayout& rows);
+    void addEngine(QFormLayout& rows);
     void addMore(QLayout& column);
     NumberBox* numberRow(QFormLayout& rows, const QString& label, const QString& name, double most,
                          PlanRequest (*with)(PlanRequest, std::int64_t));
@@ -65,6 +66,7 @@ private:
     NumberBox* m_nodes = nullptr;
     ChoiceBox* m_node = nullptr;
     ChoiceBox* m_goal = nullptr;
+    ChoiceBox* m_engine = nullptr;
     NumberBox* m_sequence = nullptr;
     NumberBox* m_batch = nullptr;
     NumberBox* m_tokens = nullptr;

@@ -63,7 +63,9 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
 }
 
 QLayout* RunPage::makeControls() {
+    auto* lines = new QVBoxLayout;
     auto* line = new QHBoxLayout;
+    auto* after = new QHBoxLayout;
     m_steps = new NumberBox(1, 1e9, 0, Steps::doubling, this);
     m_steps->setValue(10);
     m_steps->setAccessibleName(tr("Optimizer steps"));
@@ -87,13 +89,16 @@ QLayout* RunPage::makeControls() {
     line->addWidget(m_progress);
     line->addWidget(m_start);
     line->addWidget(m_stop);
-    line->addWidget(open);
-    line->addWidget(m_calibrate);
+    after->addWidget(open);
+    after->addWidget(m_calibrate);
+    after->addStretch(1);
+    lines->addLayout(line);
+    lines->addLayout(after);
     connect(m_start, &QPushButton::clicked, this, &RunPage::startRun);
     connect(m_stop, &QPushButton::clicked, this, &RunPage::stopRun);
     connect(open, &QPushButton::clicked, this, &RunPage::openMeasurement);
     connect(m_calibrate, &QPushButton::clicked, this, &RunPage::calibrate);
-    return line;
+    return lines;
 }
 
 void RunPage::setRunning(bool running) {

@@ -18,7 +18,7 @@ public:
 
     Library library{};
     PlanDocument document{};
-    Planner planner{};
+    Planner planner;
 
     [[nodiscard]] const Figures& figures() const { return m_figures; }
     void setFigures(const Figures& figures);

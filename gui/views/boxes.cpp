@@ -117,7 +117,10 @@ void NamePicker::finish() {
 
 void NamePicker::focusInEvent(QFocusEvent* event) {
     QLineEdit::focusInEvent(event);
-    if (event->reason() != Qt::PopupFocusReason) QTimer::singleShot(0, this, &QLineEdit::selectAll);
+    if (event->reason() == Qt::PopupFocusReason) return;
+    QTimer::singleShot(0, this, [this] {
+        if (hasFocus()) selectAll();
+    });
 }
 
 }  // namespace headroom::gui

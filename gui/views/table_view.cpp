@@ -1,8 +1,11 @@
 #include "gui/views/table_view.h"
 
+#include <QEvent>
 #include <QHeaderView>
 #include <QStringList>
 #include <QStyledItemDelegate>
+#include <QTimer>
+#include <algorithm>
 
 #include "gui/models/row_model.h"
 #include "gui/views/theme.h"
@@ -20,14 +23,64 @@ protected:
         QStyledItemDelegate::initStyleOption(option, index);
         const auto tone = static_cast<Tone>(index.data(kToneRole).toInt());
         option->palette.setColor(QPalette::Text, toneColour(tone, option->palette));
-        if (tone == Tone::heading || tone == Tone::good || tone == Tone::bad) {
-            option->font.setBold(true);
+        option->font = cellFont(index, option->font);
+    }
+};
+
+/// Columns and rows follow contents, font and width. Where sentences wrap and the columns before
+/// them leave too little room, words in those wrap as well.
+class FittedTable : public QTableView {
+public:
+    using QTableView::QTableView;
+
+    void fit() {
+        resizeColumnsToContents();
+        if (!wordWrap()) return;
+        constexpr int kMost = 60;   // percent of the width, before the sentences
+        constexpr int kWords = 21;  // percent, for a column of words then
+        const int last = model()->columnCount() - 1;
+        if (widthBefore(last) * 100 > viewport()->width() * kMost) {
+            for (int column = 0; column < last; ++column) {
+                const auto align =
+                    model()->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole);
+                if ((align.toInt() & Qt::AlignRight) != 0) continue;
+                const int most = viewport()->width() * kWords / 100;
+                if (columnWidth(column) > most) setColumnWidth(column, most);
+            }
         }
+        // Fitting its contents has undone the stretch of the last one.
+        const int rest = viewport()->width() - widthBefore(last);
+        if (!isColumnHidden(last)) setColumnWidth(last, std::max(rest, 40));
+        resizeRowsToContents();
+    }
+
+protected:
+    void changeEvent(QEvent* event) override {
+        QTableView::changeEvent(event);
+        if (event->type() != QEvent::FontChange || model() == nullptr) return;
+        verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 4);
+        fitSoon();
+    }
+    void resizeEvent(QResizeEvent* event) override {
+        QTableView::resizeEvent(event);
+        const bool wider = event->oldSize().width() != event->size().width();
+        if (wider && wordWrap() && model() != nullptr) fitSoon();
+    }
+
+private:
+    /// The headings take font and width after the table itself.
+    void fitSoon() {
+        QTimer::singleShot(0, this, [this] { fit(); });
+    }
+    [[nodiscard]] int widthBefore(int last) const {
+        int sum = 0;
+        for (int column = 0; column < last; ++column) sum += columnWidth(column);
+        return sum;
     }
 };
 
 QString cell(const QAbstractItemModel& model, int row, int column) {
-    return model.index(row, column).data().toString();
+    return model.index(row, column).data().toString().remove(kMayBreak);
 }
 
 QString heading(const QAbstractItemModel& model, int column) {
@@ -58,9 +111,16 @@ QList<QStringList> lines_of(const QAbstractItemModel& model, const Field& field)
 
 }  // namespace
 
+QFont cellFont(const QModelIndex& at, const QFont& font) {
+    const auto tone = static_cast<Tone>(at.data(kToneRole).toInt());
+    QFont out = font;
+    if (tone == Tone::heading || tone == Tone::good || tone == Tone::bad) out.setBold(true);
+    return out;
+}
+
 QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting sorting,
                        QWidget* parent) {
-    auto* table = new QTableView(parent);
+    auto* table = new FittedTable(parent);
     table->setItemDelegate(new ToneDelegate(table));
     if (sorting == Sorting::on) {
         auto* proxy = new QSortFilterProxyModel(table);
@@ -81,13 +141,14 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
     table->setShowGrid(false);
     table->setWordWrap(false);
     table->setTabKeyNavigation(false);
+    table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
     table->verticalHeader()->hide();
-    const int line = table->fontMetrics().height();
-    table->verticalHeader()->setDefaultSectionSize(line + 4);
+    table->verticalHeader()->setMinimumSectionSize(0);
+    table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 4);
     table->horizontalHeader()->setStretchLastSection(true);
     table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     table->horizontalHeader()->setHighlightSections(false);
-    const auto fit = [table] { table->resizeColumnsToContents(); };
+    const auto fit = [table] { table->fit(); };
     QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
     QObject::connect(table->model(), &QAbstractItemModel::dataChanged, table, fit);
     return table;
@@ -102,6 +163,8 @@ void wrap_explanations(QTableView* table) {
     QObject::connect(table->horizontalHeader(), &QHeaderView::geometriesChanged, table, fit);
 }
 
+void keep_columns(QTableView* table) { table->horizontalHeader()->setStretchLastSection(false); }
+
 void fit_height(QTableView* table) {
     table->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     const auto fit = [table] {
@@ -111,6 +174,7 @@ void fit_height(QTableView* table) {
     };
     QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
     QObject::connect(table->verticalHeader(), &QHeaderView::sectionResized, table, fit);
+    QObject::connect(table->horizontalHeader(), &QHeaderView::geometriesChanged, table, fit);
     fit();
 }
 

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <QAbstractItemModel>
+#include <QFont>
 #include <QSortFilterProxyModel>
 #include <QString>
 #include <QTableView>
 
 namespace headroom::gui {
+
+/// The font that a cell is drawn in: its row's tone may be bold.
+QFont cellFont(const QModelIndex& at, const QFont& font);
 
 enum class Sorting { off, on };
 
@@ -14,6 +18,8 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
                        QWidget* parent);
 /// The last column holds sentences: they take as many lines as they need.
 void wrap_explanations(QTableView* table);
+/// Every column is as wide as its cells, the last one too: for figures up to the last column.
+void keep_columns(QTableView* table);
 /// As tall as its rows, for tables of a few lines.
 void fit_height(QTableView* table);
 

@@ -4,6 +4,7 @@
 #include <QPixmap>
 #include <QStyle>
 #include <QStyleFactory>
+#include <algorithm>
 #include <array>
 
 namespace headroom::gui {
@@ -126,6 +127,22 @@ void paintCategory(QPainter& painter, const QRectF& box, const QString& category
         draw_lines(painter, box, style.pattern);
     }
     painter.restore();
+}
+
+QColor rampColour(double share) {
+    // Viridis (van der Walt and Smith 2015) at quarters.
+    constexpr std::array<QRgb, 5> kStops{0xff440154, 0xff3b528b, 0xff21918c, 0xff5ec962,
+                                         0xfffde725};
+    const double at = std::clamp(share, 0.0, 1.0) * (kStops.size() - 1);
+    const auto below = std::min(static_cast<std::size_t>(at), kStops.size() - 2);
+    const double part = at - static_cast<double>(below);
+    const QColor a = QColor::fromRgb(kStops[below]);
+    const QColor b = QColor::fromRgb(kStops[below + 1]);
+    const auto mix = [part](double from, double to) {
+        return static_cast<float>(from + part * (to - from));
+    };
+    return QColor::fromRgbF(mix(a.redF(), b.redF()), mix(a.greenF(), b.greenF()),
+                            mix(a.blueF(), b.blueF()));
 }
 
 QColor toneColour(Tone tone, const QPalette& palette) {

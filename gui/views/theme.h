@@ -31,6 +31,10 @@ QBrush categoryBrush(const QString& category);
 /// A rectangle in the category's style, drawn with lines so that it stays sharp on paper.
 void paintCategory(QPainter& painter, const QRectF& box, const QString& category);
 
+/// A ramp from 0 to 1 that rises evenly in lightness, so that colour-blind people and printers in
+/// grey keep its order.
+QColor rampColour(double share);
+
 /// Colour of a tone on a background of that shade.
 QColor toneColour(Tone tone, const QPalette& palette);
 

@@ -74,6 +74,7 @@ void TimelineChart::setMoments(std::vector<Moment> moments, std::vector<PhaseSta
     m_capacity = capacity;
     const auto peak = std::ranges::max_element(m_moments, {}, &Moment::total);
     m_chosen = static_cast<std::size_t>(peak - m_moments.begin());
+    chart()->setVisible(!m_moments.empty());
     fill();
 }
 

@@ -27,6 +27,12 @@ QString note_of(const RungRow& row, const Figures& figures) {
     return out + (row.rung.fits ? QObject::tr("; fits") : QObject::tr("; does not fit"));
 }
 
+/// Below the step time: the first fit, or what the rung costs.
+QString mark_of(const RungRow& row) {
+    if (row.first) return QObject::tr("◀ first fit");
+    return row.ground ? QString() : change(row.rung.paid);
+}
+
 }  // namespace
 
 Waterfall::Waterfall(QWidget* parent) : QWidget(parent) {
@@ -114,6 +120,26 @@ void Waterfall::paintAmount(QPainter& painter, const QRectF& box, int rung) cons
     painter.drawText(label, Qt::AlignCenter, amount);
 }
 
+QFont Waterfall::wordFont(double width) const {
+    constexpr double kSmallest = 6.0;
+    QStringList words{mark_of({.first = true})};
+    for (const auto& row : m_rungs) {
+        words += text(row.rung.name).split(QLatin1Char(' '));
+        words += {text(row.rung.step), change(row.rung.paid)};
+    }
+    QFont out = font();
+    const auto widest = [&] {
+        const QFontMetricsF metrics(out);
+        double most = 0.0;
+        for (const auto& word : words) most = std::max(most, metrics.horizontalAdvance(word));
+        return most;
+    };
+    while (out.pointSizeF() > kSmallest && widest() > width) {
+        out.setPointSizeF(out.pointSizeF() - 0.5);
+    }
+    return out;
+}
+
 void Waterfall::paintWords(QPainter& painter, const QRectF& box, int rung) const {
     const auto& row = m_rungs[static_cast<std::size_t>(rung)];
     const QRectF place = column(box, rung);
@@ -124,26 +150,21 @@ void Waterfall::paintWords(QPainter& painter, const QRectF& box, int rung) const
     painter.drawText(words, Qt::AlignHCenter | Qt::AlignTop | Qt::TextWordWrap,
                      text(row.rung.name));
     words = QRectF(words.left(), words.bottom(), words.width(), line);
-    const auto elided = [&](const QString& what) {
-        return fontMetrics().elidedText(what, Qt::ElideRight, static_cast<int>(words.width()));
-    };
-    painter.drawText(words, Qt::AlignCenter,
-                     elided(row.isSkipped() ? tr("skipped") : text(row.rung.step)));
+    painter.drawText(words, Qt::AlignCenter, row.isSkipped() ? tr("skipped") : text(row.rung.step));
     words.translate(0.0, line);
-    const auto mark = row.first ? tr("◀ first fit") : change(row.rung.paid);
     painter.setPen(toneColour(row.first ? Tone::good : Tone::faint, palette()));
-    if (!row.isSkipped() && !(row.ground && !row.first)) {
-        painter.drawText(words, Qt::AlignCenter, elided(mark));
-    }
+    if (!row.isSkipped()) painter.drawText(words, Qt::AlignCenter, mark_of(row));
 }
 
 void Waterfall::paint(QPainter& painter, const QRectF& box) const {
     painter.fillRect(box, palette().color(QPalette::Base));
     if (m_rungs.empty()) return;
+    painter.setFont(wordFont(column(box, 0).width() - 4.0));
     for (int i = 0; i < static_cast<int>(m_rungs.size()); ++i) {
         paintRung(painter, box, i);
         paintWords(painter, box, i);
     }
+    painter.setFont(font());
     const QRectF area = plot(box);
     const double y = area.bottom() - m_capacity.real() / most() * area.height();
     painter.setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));

@@ -13,6 +13,25 @@ using namespace headroom::gui;
 
 namespace {
 
+/// A change of what is searched for: aim, batch, budget or a pin.
+SearchQuestion random_question(SearchQuestion question, std::mt19937& random) {
+    const auto pick = [&](std::size_t count) { return random() % count; };
+    const auto& knob = knobs()[pick(knobs().size())];
+    switch (pick(4)) {
+        case 0:
+            question.aim = static_cast<Aim>(pick(3));
+            return question;
+        case 1:
+            question.batch = static_cast<Batch>(pick(2));
+            return question;
+        case 2:
+            question.budget = 1000.0 * static_cast<double>(pick(4));
+            return question;
+        default:
+            return with_pin(question, knob.name, pick(2) == 0);
+    }
+}
+
 /// A change as a person makes one: a knob, a GPU, a number of GPUs, a batch, a model.
 PlanRequest random_edit(const PlanRequest& request, std::mt19937& random) {
     const auto pick = [&](std::size_t count) { return random() % count; };
@@ -54,25 +73,77 @@ TEST_CASE("FiveHundredEditsUndoneAndRedoneGiveEqualValues") {
     std::mt19937 random(20261124);
     PlanDocument document;
     document.replace(llama8b("h100-sxm5-80gb", 8), {});
-    std::vector<PlanRequest> walk{document.request()};
+    std::vector<Draft> walk{document.draft()};
+    std::size_t questions = 0;
     while (walk.size() <= 500) {
-        const auto next = random_edit(document.request(), random);
-        if (next == document.request()) continue;
-        document.edit(next, QStringLiteral("edit"));
+        Draft next = document.draft();
+        if (random() % 4 == 0) {
+            next.question = random_question(next.question, random);
+            document.editQuestion(next.question, QStringLiteral("question"));
+        } else {
+            next.request = random_edit(next.request, random);
+            document.edit(next.request, QStringLiteral("edit"));
+        }
+        if (next == walk.back()) continue;
+        if (next.question != walk.back().question) ++questions;
         walk.push_back(next);
     }
+    CHECK(questions > 50);
     REQUIRE(document.undoStack().count() == 500);
     for (std::size_t i = walk.size() - 1; i-- > 0;) {
         document.undoStack().undo();
-        REQUIRE(document.request() == walk[i]);
+        REQUIRE(document.draft() == walk[i]);
     }
     CHECK_FALSE(document.undoStack().canUndo());
     CHECK_FALSE(document.isDirty());
     for (std::size_t i = 1; i < walk.size(); ++i) {
         document.undoStack().redo();
-        REQUIRE(document.request() == walk[i]);
+        REQUIRE(document.draft() == walk[i]);
     }
     CHECK_FALSE(document.undoStack().canRedo());
+}
+
+TEST_CASE("WhatIsSearchedForIsPartOfTheDocumentAndAsksForNoNewPlan") {
+    application();
+    PlanDocument document;
+    document.replace(llama8b("rtx-4090", 1), {});
+    QSignalSpy requests(&document, &PlanDocument::requestChanged);
+    QSignalSpy questions(&document, &PlanDocument::questionChanged);
+    document.editQuestion({.aim = Aim::memory}, QStringLiteral("aim"));
+    CHECK(document.isDirty());
+    document.undoStack().undo();
+    CHECK_FALSE(document.isDirty());
+    CHECK(questions.count() == 2);
+    CHECK(requests.count() == 0);
+}
+
+TEST_CASE("AQuestionReadsBackEqualAndABadOneIsRefusedAtItsPlace") {
+    SearchQuestion question{.aim = Aim::cost, .batch = Batch::held, .budget = 2500.0};
+    question = with_pin(with_pin(question, "zero", true), "micro_batch", true);
+    const Json json = to_json(question);
+    CHECK(question_from_json({json, ""}) == question);
+    CHECK(with_pin(question, "zero", false).pins == std::vector<std::string>{"micro_batch"});
+    for (const auto* text : {R"({"aim": "fame"})", R"({"pins": ["nothing"]})",
+                             R"({"budget_usd": -1})", R"({"what": 1})"}) {
+        const Json bad = parse_json(text, "test");
+        INFO(text);
+        CHECK_THROWS_AS(question_from_json({bad, ""}), InputError);
+    }
+}
+
+TEST_CASE("APlanWithAQuestionIsReadByWhateverReadsPlans") {
+    const Plan plan = predict(llama8b("h100-sxm5-80gb", 8));
+    Draft draft{.request = plan.request};
+    CHECK(saved_document(draft, &plan) == to_json(plan));
+    draft.question.pins = {"zero"};
+    for (const auto* saved : {&plan, static_cast<const Plan*>(nullptr)}) {
+        const Json json = saved_document(draft, saved);
+        CHECK(plan_from_json({json, ""}, known()).request == draft.request);
+        const Home home;
+        write_file_atomically(home.file("x.json").toStdString(), json.dump());
+        const auto opened = std::get<OpenedPlan>(open_file(home.file("x.json"), known()));
+        CHECK(opened.draft == draft);
+    }
 }
 
 TEST_CASE("TypingIntoOneBoxIsOneEditAndTypingItBackIsNone") {
@@ -157,14 +228,15 @@ TEST_CASE("AnAutosaveOfAProgramThatIsGoneIsTakenOnceAndACorruptOneIsDropped") {
     application();
     const Home home;
     Autosave autosave(home.folder.path());
-    const auto request = llama8b("rtx-4090", 1);
-    REQUIRE(autosave.write(request, QStringLiteral("/a/b.json")).isEmpty());
+    Draft draft{.request = llama8b("rtx-4090", 1)};
+    draft.question.budget = 100.0;
+    REQUIRE(autosave.write(draft, QStringLiteral("/a/b.json")).isEmpty());
     CHECK_FALSE(autosave.take(known()).value);  // this program still runs
     const auto left = home.file("autosave-999999999.json");
     REQUIRE(QFile::rename(autosave.file(), left));
     const auto kept = autosave.take(known());
     REQUIRE(kept.value);
-    CHECK(kept.value->request == request);
+    CHECK(kept.value->draft == draft);
     CHECK(kept.value->path == QLatin1String("/a/b.json"));
     CHECK(kept.notice.isEmpty());
     CHECK_FALSE(autosave.take(known()).value);
@@ -188,8 +260,8 @@ TEST_CASE("AFileIsOpenedAsWhatItIs") {
         return open_file(file, known());
     };
     const auto request = llama8b("rtx-4090", 1);
-    CHECK(std::get<StoredPlan>(opened(to_json(request))).request == request);
-    CHECK(std::get<StoredPlan>(opened(to_json(predict(request)))).request == request);
+    CHECK(std::get<OpenedPlan>(opened(to_json(request))).draft.request == request);
+    CHECK(std::get<OpenedPlan>(opened(to_json(predict(request)))).draft.request == request);
     CHECK(std::get<OpenedModel>(opened(to_json(request.model))).model.layers == 32);
     CHECK(std::get<OpenedHardware>(opened(to_json(request.hardware.profile))).profile.id ==
           "rtx-4090");

@@ -4,6 +4,7 @@
 #include "gui/jobs/latest_job.h"
 #include "gui/jobs/planner.h"
 #include "planner/base/error.h"
+#include "planner/cli/report_engine.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;
@@ -67,7 +68,7 @@ TEST_CASE("AJobThatThrowsTellsASentence") {
 
 TEST_CASE("APlanThatIsNoLongerAskedForNeverLands") {
     application();
-    Planner planner;
+    Planner planner{cli::load_timing(HEADROOM_PROFILES)};
     std::vector<std::int64_t> landed;
     QObject::connect(&planner, &Planner::planChanged,
                      [&](const auto& plan) { landed.push_back(plan->request.train.sequence); });
@@ -91,7 +92,7 @@ TEST_CASE("APlanThatIsNoLongerAskedForNeverLands") {
 
 TEST_CASE("AnImpossibleRequestIsRefusedWithItsPlace") {
     application();
-    Planner planner;
+    Planner planner{cli::load_timing(HEADROOM_PROFILES)};
     QSignalSpy refused(&planner, &Planner::planRefused);
     auto request = llama8b("h100-sxm5-80gb", 8);
     request.layout.tensor = 3;
@@ -105,7 +106,7 @@ TEST_CASE("ASearchThatIsCancelledTellsNothingAndClosingDuringOneLeavesNothingBeh
     application();
     auto request = llama8b("h100-sxm5-80gb", 256);
     {
-        Planner planner;
+        Planner planner{cli::load_timing(HEADROOM_PROFILES)};
         QSignalSpy ended(&planner, &Planner::searchEnded);
         planner.search({.base = request});
         QTest::qWait(5);

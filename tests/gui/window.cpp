@@ -181,7 +181,7 @@ TEST_CASE("AWindowThatDidNotEndByItselfIsRecovered") {
     application();
     Autosave left(home.folder.path());
     const auto request = llama8b("rtx-4090", 1);
-    REQUIRE(left.write(request, {}).isEmpty());
+    REQUIRE(left.write({.request = request}, {}).isEmpty());
     REQUIRE(QFile::rename(left.file(), home.file("autosave-999999999.json")));
     MainWindow window(library(), home.places());
     window.setUnsavedQuestion([] { return Unsaved::discard; });
@@ -274,16 +274,106 @@ TEST_CASE("EveryWidgetThatTakesTheFocusHasANameForScreenReaders") {
     Window window;
     load_plan(window);
     window.main.requestPage().disclose(true);
+    int named = 0;
     for (const auto* widget : window.main.findChildren<QWidget*>()) {
-        const bool asks = qobject_cast<const QLineEdit*>(widget) != nullptr ||
-                          qobject_cast<const QAbstractSpinBox*>(widget) != nullptr ||
-                          qobject_cast<const QComboBox*>(widget) != nullptr ||
-                          qobject_cast<const QTableView*>(widget) != nullptr;
-        const bool inside = widget->objectName() == QLatin1String("qt_spinbox_lineedit");
-        if (!asks || inside || widget->focusPolicy() == Qt::NoFocus) continue;
-        INFO(widget->metaObject()->className() << " " << widget->objectName().toStdString());
-        CHECK_FALSE(widget->accessibleName().isEmpty());
+        if ((widget->focusPolicy() & Qt::TabFocus) == 0) continue;
+        if (widget->objectName().startsWith(QLatin1String("qt_"))) continue;  // parts of one
+        if (widget->window() != &window.main) continue;                       // a list that pops up
+        if (qobject_cast<const QScrollArea*>(widget) != nullptr) continue;
+        if (qobject_cast<const QGraphicsView*>(widget->parentWidget()) != nullptr) continue;
+        const auto* button = qobject_cast<const QAbstractButton*>(widget);
+        const auto words = button != nullptr ? button->text() : QString();
+        INFO(widget->metaObject()->className()
+             << " " << widget->objectName().toStdString() << " in "
+             << widget->parentWidget()->metaObject()->className());
+        CHECK_FALSE((widget->accessibleName() + words).isEmpty());
+        ++named;
     }
+    CHECK(named > 60);
+}
+
+TEST_CASE("TheTabKeyReachesEveryEditorOfTheRequestAndEveryPage") {
+    Window window;
+    load_plan(window);
+    auto& page = window.main.requestPage();
+    page.disclose(true);
+    window.main.focusModel();
+    QSet<QString> reached;
+    for (int i = 0; i < 200; ++i) {
+        if (const auto* at = QApplication::focusWidget()) reached.insert(at->objectName());
+        QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
+    }
+    for (const auto* name : {"model", "gpu", "gpus", "nodes", "goal", "sequence", "batch", "tokens",
+                             "engine", "zero", "micro_batch"}) {
+        INFO(name);
+        CHECK(reached.contains(QString::fromUtf8(name)));
+    }
+    auto& tabs = window.main.pages();
+    tabs.setCurrentIndex(0);
+    tabs.tabBar()->setFocus();
+    for (int i = 1; i < tabs.count(); ++i) {
+        QTest::keyClick(tabs.tabBar(), Qt::Key_Right);
+        CHECK(tabs.currentIndex() == i);
+    }
+}
+
+TEST_CASE("F1OnAFocusedFieldExplainsThatField") {
+    Window window;
+    load_plan(window);
+    for (const auto& [field, term] :
+         {std::pair{"batch", "Batch"}, std::pair{"engine", "Framework"}, std::pair{"gpu", "GPU"}}) {
+        window.find<QWidget>(field).setFocus();
+        trigger(window, "help");
+        auto* dialog = window.main.findChild<QDialog*>(QStringLiteral("glossary"));
+        REQUIRE(dialog != nullptr);
+        const auto page = dialog->findChild<QTextBrowser*>()->toPlainText();
+        INFO(field);
+        CHECK(page.startsWith(QString::fromUtf8(term)));
+        delete dialog;
+    }
+}
+
+TEST_CASE("CorruptFilesOfItsOwnAreToldInTheWindowAndDropped") {
+    const Home home;
+    application();
+    write_file_atomically(home.places().recentFile().toStdString(), "{");
+    write_file_atomically(home.file("autosave-999999999.json").toStdString(), "rubbish");
+    write_file_atomically(home.places().settingsFile().toStdString(), "\x01[[[=");
+    MainWindow window(library(), home.places());
+    window.setUnsavedQuestion([] { return Unsaved::discard; });
+    window.show();
+    CHECK(window.messages().isVisible());
+    CHECK(window.messages().sentence().contains(QLatin1String("recent files")));
+    CHECK(window.messages().sentence().contains(QLatin1String("autosaved")));
+    CHECK_FALSE(QFileInfo::exists(home.file("autosave-999999999.json")));
+    window.close();
+}
+
+TEST_CASE("TheWindowComesBackAsItWasLeft") {
+    const Home home;
+    application();
+    const QFont before = QApplication::font();
+    {
+        MainWindow window(library(), home.places());
+        window.resize(1111, 777);
+        window.pages().setCurrentIndex(3);
+        window.setTheme(ThemeChoice::dark);
+        window.show();
+        window.largerText();
+        window.close();
+    }
+    const int larger = QApplication::font().pointSize();
+    CHECK(larger == before.pointSize() + 1);
+    QApplication::setFont(before);
+    MainWindow window(library(), home.places());
+    window.show();
+    CHECK(window.size() == QSize(1111, 777));
+    CHECK(window.pages().currentIndex() == 3);
+    CHECK(shadeOf(QApplication::palette()) == Shade::dark);
+    CHECK(QApplication::font().pointSize() == larger);
+    window.setTheme(ThemeChoice::system);
+    QApplication::setFont(before);
+    window.close();
 }
 
 TEST_CASE("NeighbouringCategoriesDifferInLightnessOrPattern") {
