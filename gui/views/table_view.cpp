@@ -33,7 +33,21 @@ class FittedTable : public QTableView {
 public:
     using QTableView::QTableView;
 
+    /// A table that nobody sees is fitted when it is shown.
     void fit() {
+        fitsWhenShown_ = !isVisible();
+        if (fitsWhenShown_ || fitting_) return;
+        fitting_ = true;
+        fitColumns();
+        fitting_ = false;
+        fitRows();
+    }
+    void fitRows() {
+        if (!fitting_ && wordWrap()) resizeRowsToContents();
+    }
+
+private:
+    void fitColumns() {
         resizeColumnsToContents();
         if (!wordWrap()) return;
         constexpr int kMost = 60;   // percent of the width, before the sentences
@@ -51,7 +65,6 @@ public:
         // Fitting its contents has undone the stretch of the last one.
         const int rest = viewport()->width() - widthBefore(last);
         if (!isColumnHidden(last)) setColumnWidth(last, std::max(rest, 40));
-        resizeRowsToContents();
     }
 
 protected:
@@ -66,6 +79,10 @@ protected:
         const bool wider = event->oldSize().width() != event->size().width();
         if (wider && wordWrap() && model() != nullptr) fitSoon();
     }
+    void showEvent(QShowEvent* event) override {
+        QTableView::showEvent(event);
+        if (fitsWhenShown_ && model() != nullptr) fit();
+    }
 
 private:
     /// The headings take font and width after the table itself.
@@ -77,6 +94,9 @@ private:
         for (int column = 0; column < last; ++column) sum += columnWidth(column);
         return sum;
     }
+
+    bool fitsWhenShown_ = false;
+    bool fitting_ = false;  ///< widths change one after another, heights follow once
 };
 
 QString cell(const QAbstractItemModel& model, int row, int column) {
@@ -156,9 +176,7 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
 
 void wrap_explanations(QTableView* table) {
     table->setWordWrap(true);
-    const auto fit = [table] { table->resizeRowsToContents(); };
-    QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
-    QObject::connect(table->model(), &QAbstractItemModel::dataChanged, table, fit);
+    const auto fit = [table] { static_cast<FittedTable*>(table)->fitRows(); };
     QObject::connect(table->model(), &QAbstractItemModel::layoutChanged, table, fit);
     QObject::connect(table->horizontalHeader(), &QHeaderView::geometriesChanged, table, fit);
 }

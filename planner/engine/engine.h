@@ -72,7 +72,7 @@ enum class StageSplit : std::uint8_t {
     remainder_last,  ///< InternEvo: the last stages take the remainder
 };
 /// Whose memory a run prints.
-enum class MeasuredStage : std::uint8_t { worst, first, last };
+enum class ReportedStage : std::uint8_t { worst, first, last };
 /// How kernels are launched: what the host needs between two of them.
 enum class Launch : std::uint8_t { eager, compiled, graphs, native };
 
@@ -147,7 +147,7 @@ struct Engine {
     WeightGradient weight_gradient = WeightGradient::own;
     Gathering gathering = Gathering::kept;
     StageSplit stages = StageSplit::even;
-    MeasuredStage measured = MeasuredStage::worst;
+    ReportedStage measured = ReportedStage::worst;
     Launch launch = Launch::eager;
     AttentionKernel attention = AttentionKernel::flash2;
     SegmentGrowth segments = SegmentGrowth::fixed;
@@ -186,7 +186,7 @@ struct EngineSettings {
     bool compiled = false;
     bool overlaps_communication = true;
     bool alternate_products = false;  ///< every second product of a layer is run again
-    MeasuredStage measured = MeasuredStage::worst;
+    ReportedStage measured = ReportedStage::worst;
     StageSplit stages = StageSplit::even;
     std::optional<SegmentGrowth> segments{};  ///< instead of the engine's own
     RecomputedModules recomputes{};

@@ -234,9 +234,9 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
 EngineMemory engine_memory(const PlanRequest& request, const Engine& engine,
                            const EngineSettings& settings, Replay replay) {
     const std::int64_t last = request.layout.pipeline - 1;
-    const bool first_only = settings.measured == MeasuredStage::first;
+    const bool first_only = settings.measured == ReportedStage::first;
     EngineMemory worst = stage_memory(request, engine, settings, first_only ? 0 : last, replay);
-    if (last > 0 && settings.measured == MeasuredStage::worst) {
+    if (last > 0 && settings.measured == ReportedStage::worst) {
         const EngineMemory first = stage_memory(request, engine, settings, 0, replay);
         if (first.allocated > worst.allocated) worst = first;
     }

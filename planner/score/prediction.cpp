@@ -18,7 +18,7 @@ void score_memory(ScoredRow& out) {
     const Replay replay = wants_reserved(row) ? Replay::allocator : Replay::none;
     // Whether a run fits is a question to its fullest stage, whichever one prints.
     EngineSettings settings = e.settings;
-    if (row.out_of_memory) settings.measured = MeasuredStage::worst;
+    if (row.out_of_memory) settings.measured = ReportedStage::worst;
     out.memory = engine_memory(e.request, *e.engine, settings, replay);
     const Bytes of_stat = row.stat == MemoryStat::allocated  ? out.memory->allocated
                           : row.stat == MemoryStat::reserved ? out.memory->reserved

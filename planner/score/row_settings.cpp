@@ -34,9 +34,9 @@ ProductFormat format_of(const MeasuredRow& row) {
 /// Whose memory a row's figure is. Megatron's loop prints the last rank's; Megatron-Bridge,
 /// nanotron and others the first rank's; who reads nvidia-smi, and does not say of which node,
 /// reads the first.
-MeasuredStage measured_stage(const MeasuredRow& row, const Engine& engine) {
-    if (row.last_rank) return MeasuredStage::last;
-    return row.first_node ? MeasuredStage::first : engine.measured;
+ReportedStage measured_stage(const MeasuredRow& row, const Engine& engine) {
+    if (row.last_rank) return ReportedStage::last;
+    return row.first_node ? ReportedStage::first : engine.measured;
 }
 
 void read_states(const MeasuredRow& row, ExpressedRow& out) {

@@ -75,7 +75,7 @@ constexpr std::array kRows{
            .states = kMainGradients,
            .buffers = kCoreBuffers,
            .weight_gradient = WeightGradient::main,
-           .measured = MeasuredStage::first,  // its log line is rank 0's (train_utils.py)
+           .measured = ReportedStage::first,  // its log line is rank 0's (train_utils.py)
            .launch = Launch::eager,
            .attention = AttentionKernel::native,
            .vocab_multiple = 128},
@@ -153,7 +153,7 @@ constexpr std::array kRows{
         .buffers = {.workspaces = mebibytes(32), .replica_buckets = true, .gathered_inputs = true},
         .weight_gradient = WeightGradient::summed,
         .stages = StageSplit::by_cost,
-        .measured = MeasuredStage::first,  // world rank 0 writes the table (helpers.py)
+        .measured = ReportedStage::first,  // world rank 0 writes the table (helpers.py)
         .launch = Launch::eager},
 };
 
