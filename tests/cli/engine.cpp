@@ -46,9 +46,7 @@ TEST_CASE("WhatOurRuntimeHoldsMayNotFitWithAFramework") {
 
 TEST_CASE("APlanForAFrameworkOffloadsNothingWhenItFitsWithout") {
     const auto plan = run_headroom(
-        "plan meta-llama/Llama-3.1-70B --gpu h100-sxm5-80gb --gpus 64 --goal pretrain --engine "
-        "fsdp "
-        "--json");
+        "plan meta-llama/Llama-3.1-70B --gpu h100-sxm5-80gb --gpus 256 --engine fsdp --json");
     REQUIRE(plan.exit == 0);
     const Json request = plan.json().at("engine").at("plan").at("request");
     for (const auto& technique : request.at("techniques")) CHECK(technique.at("id") != "offload");
