@@ -155,7 +155,6 @@ struct Engine {
     bool double_quant = false;  ///< scales of 4-bit weights are quantized, unless the run says
     std::int64_t vocab_multiple = 1;  ///< the table is padded to this many rows a tensor rank
     double dropout = 0.0;             ///< unless the run says otherwise
-    double adapter_dropout = 0.0;     ///< likewise
 };
 
 /// All engines; a name may stand for several versions, the newest first.

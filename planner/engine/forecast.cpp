@@ -47,10 +47,12 @@ EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
     return settings;
 }
 
-/// The name of a GPU among those that have fitted numbers; chips of one kind share theirs.
+/// The name of a GPU among those that have fitted numbers; chips of one kind share theirs, and
+/// others of a family take its own.
 std::string fitted_name(const HardwareProfile& gpu, const TimingProfile& profile) {
     std::vector<std::string> names{gpu.id, gpu.chip};
     names.insert(names.end(), gpu.aliases.begin(), gpu.aliases.end());
+    names.emplace_back(gpu_family(gpu.chip));
     const auto found =
         std::ranges::find_if(names, [&](const auto& name) { return profile.gpus.contains(name); });
     return found == names.end() ? std::string() : *found;

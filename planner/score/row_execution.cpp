@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cstdlib>
+
 #include "planner/base/json.h"
 #include "planner/score/row_settings.h"
 

@@ -223,7 +223,6 @@ void read_adapter(const MeasuredRow& row, ExpressedRow& out) {
     if (const auto at = lora.find("rank "); at != std::string::npos) {
         adapter.rank = std::max<std::int64_t>(std::atoll(lora.c_str() + at + 5), 1);
     }
-    adapter.dropout = out.engine->adapter_dropout;
     if (has_text(lora, "dropout 0.1")) adapter.dropout = 0.1;
     if (has_text(lora, "dropout 0.05")) adapter.dropout = 0.05;
     if (has_text(method, "adapter_v2")) {

@@ -32,7 +32,6 @@ struct Set {
     std::string name{};
     bool of_gpu = true;
     Eigen::Index first = 0;
-    Eigen::Index parent = -1;  ///< first number of its family's set
 };
 
 struct FitRow {
@@ -112,7 +111,7 @@ private:
                                      : range_of(static_cast<FrameworkNumber>(i)));
             parents_.push_back(parent < 0 ? -1 : parent + static_cast<Eigen::Index>(i));
         }
-        sets_.push_back({name, of_gpu, first, parent});
+        sets_.push_back({name, of_gpu, first});
         return first;
     }
 

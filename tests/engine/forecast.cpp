@@ -55,6 +55,17 @@ TEST_CASE("EveryEngineForecastsWhatItsToolsShowInTheirOrder") {
     }
 }
 
+TEST_CASE("AGpuThatNobodyMeasuredTakesItsFamilysNumbers") {
+    const TimingProfile timing = shipped_timing();
+    PlanRequest request = request_of("megatron");
+    request.hardware.profile.id = "another";
+    request.hardware.profile.aliases.clear();
+    request.hardware.profile.chip = "AD104";
+    CHECK(forecast(request, timing).gpu_numbers == "workstation");
+    request.hardware.profile.chip = "unheard of";
+    CHECK(forecast(request, timing).gpu_numbers.empty());
+}
+
 TEST_CASE("AnFp32MasterCostsAForecastWhatItsDtypesSay") {
     const TimingProfile timing = shipped_timing();
     PlanRequest with = request_of("megatron");
