@@ -13,6 +13,10 @@
 
 #include "planner/base/error.h"
 
+// Compiled once, in json_class.cpp: half of what every file that knows JSON would compile.
+extern template class nlohmann::basic_json<>;
+extern template class nlohmann::detail::serializer<nlohmann::json>;
+
 namespace headroom {
 
 using Json = nlohmann::json;  ///< object keys are sorted, so output is stable and diffable

@@ -3,7 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "planner/spec/names.h"
+
 namespace headroom::cli {
+
+/// What an option takes whose value is an enum.
+template <Worded Enum>
+std::vector<std::string> words_of() {
+    return {kNames<Enum>.begin(), kNames<Enum>.end()};
+}
 
 /// An option of a verb, as a shell completes it.
 struct OptionWords {

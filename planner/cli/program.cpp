@@ -1,6 +1,7 @@
 #include "planner/cli/program.h"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <string>

@@ -1,8 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "planner/cli/options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace headroom::cli {
 

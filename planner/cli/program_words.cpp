@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include <array>
 #include <utility>
 
@@ -12,11 +14,6 @@ namespace {
 
 constexpr const char* kGpus = "headroom hardware list -q";
 constexpr const char* kModels = "headroom model -q";
-
-template <class Enum>
-std::vector<std::string> words_of() {
-    return {kNames<Enum>.begin(), kNames<Enum>.end()};
-}
 
 std::vector<std::string> pins() {
     std::vector<std::string> out;

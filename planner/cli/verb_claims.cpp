@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "planner/cli/claims.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/verbs.h"

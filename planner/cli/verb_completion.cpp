@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "planner/cli/completion.h"
 #include "planner/cli/verbs.h"
 

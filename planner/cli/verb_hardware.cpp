@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "planner/base/json.h"
 #include "planner/cli/profiles.h"

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
+#include "planner/cli/completion.h"
 #include "planner/cli/engine_choice.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
@@ -16,11 +18,6 @@ namespace headroom::cli {
 namespace {
 
 constexpr double kMostTokens = 1e15;
-
-template <class Enum>
-std::vector<std::string> words_of() {
-    return {kNames<Enum>.begin(), kNames<Enum>.end()};
-}
 
 void declare_subject(CLI::App& app, PlanOptions& plan) {
     app.add_option("model", plan.model, "preset, config.json, .safetensors, its index, or -")

@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "planner/cli/profiles.h"
 #include "planner/cli/report.h"
 #include "planner/cli/report_engine.h"

@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include <filesystem>
 
 #include "planner/base/json.h"

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -13,6 +11,10 @@
 #include "planner/base/json.h"
 #include "planner/cli/figures.h"
 #include "planner/cli/options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace headroom::cli {
 

@@ -12,4 +12,8 @@ std::span<const Engine> deepspeed_rows();
 std::span<const Engine> recipe_rows();
 std::span<const Engine> native_rows();
 
+/// 16-bit training without master weights: weight, gradient and both moments in 16 bits.
+inline constexpr StateBytes kHalfStates{
+    .weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0};
+
 }  // namespace headroom

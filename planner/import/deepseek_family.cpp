@@ -103,13 +103,13 @@ ModelSpec deepseek_v3(const ConfigKeys& keys, const FamilyDefaults& defaults) {
 constexpr FamilyDefaults kV2{.positions = 2048, .aux_loss = 0.001};
 constexpr FamilyDefaults kV3{.positions = 4096};
 
-constexpr std::array kRows{
+constexpr std::array kDeepseekRows{
     FamilyRow{"deepseek_v2", kV2, deepseek_v2},
     FamilyRow{"deepseek_v3", kV3, deepseek_v3},
 };
 
 }  // namespace
 
-std::span<const FamilyRow> deepseek_families() { return kRows; }
+std::span<const FamilyRow> deepseek_families() { return kDeepseekRows; }
 
 }  // namespace headroom

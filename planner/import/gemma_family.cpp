@@ -121,7 +121,7 @@ constexpr FamilyDefaults kGemma3{.vocab = 262208,
                                  .tied = true,
                                  .activation = ActivationKind::gelu_tanh};
 
-constexpr std::array kRows{
+constexpr std::array kGemmaRows{
     FamilyRow{"gemma", kGemma, gemma},
     FamilyRow{"gemma2", kGemma2, gemma2},
     FamilyRow{"gemma3", kGemma3, gemma3},
@@ -130,6 +130,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const FamilyRow> gemma_families() { return kRows; }
+std::span<const FamilyRow> gemma_families() { return kGemmaRows; }
 
 }  // namespace headroom

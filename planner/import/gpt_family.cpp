@@ -137,7 +137,7 @@ constexpr FamilyDefaults kFalcon{.vocab = 65024,
                                  .tied = true,
                                  .activation = ActivationKind::gelu};
 
-constexpr std::array kRows{
+constexpr std::array kGptRows{
     FamilyRow{"gpt2", kGpt2, gpt2},       FamilyRow{"gpt_neox", kGptNeox, gpt_neox},
     FamilyRow{"opt", kOpt, opt},          FamilyRow{"bloom", kBloom, bloom},
     FamilyRow{"falcon", kFalcon, falcon},
@@ -145,6 +145,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const FamilyRow> gpt_families() { return kRows; }
+std::span<const FamilyRow> gpt_families() { return kGptRows; }
 
 }  // namespace headroom

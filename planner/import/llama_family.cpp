@@ -117,7 +117,7 @@ constexpr FamilyDefaults kOlmo2{.vocab = 50304,
                                 .positions = 2048,
                                 .eps = 1e-5};
 
-constexpr std::array kRows{
+constexpr std::array kLlamaRows{
     FamilyRow{"llama", kLlama, llama},     FamilyRow{"mistral", kMistral, mistral},
     FamilyRow{"qwen2", kQwen2, qwen2},     FamilyRow{"qwen3", kQwen3, qwen3},
     FamilyRow{"phi3", kPhi3, phi3},        FamilyRow{"olmo2", kOlmo2, olmo2},
@@ -126,6 +126,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const FamilyRow> llama_families() { return kRows; }
+std::span<const FamilyRow> llama_families() { return kLlamaRows; }
 
 }  // namespace headroom

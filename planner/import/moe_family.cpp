@@ -138,7 +138,7 @@ constexpr FamilyDefaults kGptOss{.vocab = 201088,
                                           .original = 4096,
                                           .truncate = false}};
 
-constexpr std::array kRows{
+constexpr std::array kMoeRows{
     FamilyRow{"mixtral", kMixtral, mixtral},
     FamilyRow{"qwen2_moe", kQwen2Moe, qwen2_moe},
     FamilyRow{"qwen3_moe", kQwen3Moe, qwen3_moe},
@@ -147,6 +147,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const FamilyRow> moe_families() { return kRows; }
+std::span<const FamilyRow> moe_families() { return kMoeRows; }
 
 }  // namespace headroom

@@ -73,12 +73,13 @@ RopeScaling yarn(const ConfigKeys& keys, const JsonCursor& rule, std::int64_t po
     return scaling;
 }
 
-struct Row {
+struct ScalingRow {
     std::string_view type;
     RopeScaling (*read)(const ConfigKeys& keys, const JsonCursor& rule, std::int64_t positions);
 };
 
-constexpr std::array kRows{Row{"linear", linear}, Row{"llama3", llama3}, Row{"yarn", yarn}};
+constexpr std::array kScalings{ScalingRow{"linear", linear}, ScalingRow{"llama3", llama3},
+                               ScalingRow{"yarn", yarn}};
 
 }  // namespace
 
@@ -92,7 +93,7 @@ RopeScaling rope_scaling_of(const ConfigKeys& keys, const RopeScaling& fallback,
     if (!rule) return fallback;
     const auto type = rope_type_of(*rule);
     if (type == kNoScaling) return {};
-    for (const auto& row : kRows) {
+    for (const auto& row : kScalings) {
         if (row.type == type) return row.read(keys, *rule, positions);
     }
     return {.kind = RopeScalingKind::other};

@@ -114,13 +114,13 @@ constexpr FamilyDefaults kSwitch{.vocab = 32128,
                                  .tied = true,
                                  .activation = ActivationKind::relu};
 
-constexpr std::array kRows{
+constexpr std::array kT5Rows{
     FamilyRow{"t5", kT5, t5},
     FamilyRow{"switch_transformers", kSwitch, switch_transformers},
 };
 
 }  // namespace
 
-std::span<const FamilyRow> t5_families() { return kRows; }
+std::span<const FamilyRow> t5_families() { return kT5Rows; }
 
 }  // namespace headroom

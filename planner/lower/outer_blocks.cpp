@@ -18,8 +18,8 @@ TensorId head_input(ForwardBuilder& build, Stream& stream) {
         }
     }
     if (model.embedding_width > 0) {
-        constexpr ForwardBuilder::Names kOut{"project_out", "project_out.weight", ""};
-        x = build.linear(x, kOut, model.embedding_width, LinearStyle::replicated, false,
+        constexpr ForwardBuilder::Names kProjectOut{"project_out", "project_out.weight", ""};
+        x = build.linear(x, kProjectOut, model.embedding_width, LinearStyle::replicated, false,
                          {.unit = UnitKind::head});
     }
     return x;

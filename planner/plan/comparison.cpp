@@ -11,7 +11,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kComparisonFormat = 1;
 
 template <Role role>
 double role_bytes(const Plan& plan) {
@@ -176,7 +176,7 @@ Json to_json(const Comparison& comparison) {
                            {"b", row.b},
                            {"difference", row.difference()}});
     }
-    return {{"format", kFormat}, {"settings", settings}, {"numbers", numbers}};
+    return {{"format", kComparisonFormat}, {"settings", settings}, {"numbers", numbers}};
 }
 
 }  // namespace headroom

@@ -10,7 +10,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kMeasurementFormat = 1;
 constexpr const char* kKind = "headroom-measurement";
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr double kLargest = 1e300;
@@ -152,7 +152,7 @@ void read(const JsonCursor& json, std::vector<T>& list) {
 
 Json to_json(const Measurement& measurement) {
     Json out = written(measurement);
-    out["format"] = kFormat;
+    out["format"] = kMeasurementFormat;
     out["kind"] = kKind;
     out["tokens_per_second"] = measurement.tokens_per_second();
     return out;
@@ -163,7 +163,7 @@ Measurement measurement_from_json(const JsonCursor& json) {
         json.at("kind").fail(
             fmt::format("is {}, must be \"{}\"", quoted(json.at("kind").value()), kKind));
     }
-    static_cast<void>(json.at("format").integer(kFormat, kFormat));
+    static_cast<void>(json.at("format").integer(kMeasurementFormat, kMeasurementFormat));
     Measurement measurement;
     read(json, measurement);
     return measurement;

@@ -4,7 +4,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kPlanFormat = 1;
 
 Json device_json(const MemoryBreakdown& device) {
     Json out = Json::object();
@@ -150,7 +150,7 @@ StoredPlan read_plan(const JsonCursor& json, const Library& library) {
 Json to_json(const Plan& plan) {
     const auto& predicted = plan.predicted;
     return {
-        {"format", kFormat},
+        {"format", kPlanFormat},
         {"request", request_json(plan.request)},
         {"step", {{"digest", predicted.digest}, {"ops", predicted.ops}}},
         {"predicted", predicted_json(predicted)},

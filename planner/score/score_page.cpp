@@ -108,7 +108,7 @@ std::string row_of(std::string_view label, const ErrorSummary& e) {
                        100.0 * e.bias, 100.0 * e.coverage);
 }
 
-std::string head(std::string_view title) {
+std::string page_head(std::string_view title) {
     return fmt::format(
         "\n| {} | rows | mean | median | p90 | max | bias | inside band |\n"
         "|---|--:|--:|--:|--:|--:|--:|--:|\n",
@@ -119,12 +119,12 @@ std::string part(std::string_view title, const std::map<std::string, ScoreSummar
                  ErrorSummary ScoreSummary::*which) {
     std::string rows;
     for (const auto& [key, summary] : parts) rows += row_of(key, summary.*which);
-    return rows.empty() ? std::string() : head(title) + rows;
+    return rows.empty() ? std::string() : page_head(title) + rows;
 }
 
 std::string summary_section(const Score& score) {
     const auto& s = score.summary;
-    std::string text = head("all rows");
+    std::string text = page_head("all rows");
     text += row_of("memory", s.memory);
     text += row_of("reserved memory beside allocated", s.reserved);
     text += row_of("step time", s.time);

@@ -16,7 +16,7 @@ std::string line(std::string_view label, const ErrorSummary& e) {
     return e.rows == 0 ? "" : fmt::format("  {:<24} {}\n", label, cells(e));
 }
 
-std::string head(std::string_view title) {
+std::string table_head(std::string_view title) {
     return fmt::format("\n{:<26} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6}\n", title, "rows",
                        "mean", "median", "p90", "max", "bias", "inside");
 }
@@ -25,7 +25,7 @@ enum class Kind : std::uint8_t { memory, time };
 
 std::string part_text(std::string_view title, const std::map<std::string, ScoreSummary>& parts,
                       Kind kind) {
-    std::string text = head(title);
+    std::string text = table_head(title);
     for (const auto& [key, summary] : parts) {
         text += line(key, kind == Kind::memory ? summary.memory : summary.time);
     }
@@ -39,7 +39,7 @@ std::string score_text(const Score& score) {
     std::string text =
         fmt::format("{} rows scored, {} not; errors in percent of the measured value\n",
                     score.rows.scored.size(), score.rows.unscored.size());
-    text += head("All rows");
+    text += table_head("All rows");
     text += line("memory", s.memory) + line("reserved memory", s.reserved);
     text += line("step time", s.time) + line("step time, model left out", s.time_left_out);
     text += line("memory by 16 bytes", score.baselines.sixteen);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kPretrainTokens = 4'000'000;
 constexpr std::int64_t kFinetuneBatch = 64;
-constexpr std::int64_t kLargestMicroBatch = 64;
+constexpr std::int64_t kLargestOffered = 64;
 /// A context rank with fewer tokens than this spends its time on communication.
 constexpr std::int64_t kFewestTokens = 1024;
 
@@ -138,7 +138,7 @@ private:
         if (batch_ % choice.data != 0) return;
         const std::int64_t mine = batch_ / choice.data;
         for (const auto b :
-             options("micro_batch", base_.train.micro_batch, divisors(mine, kLargestMicroBatch))) {
+             options("micro_batch", base_.train.micro_batch, divisors(mine, kLargestOffered))) {
             if (mine % b != 0) continue;
             choice.micro_batch = narrow(b);
             choice.accumulation = narrow(mine / b);

@@ -7,7 +7,7 @@ namespace headroom {
 namespace {
 
 constexpr std::int64_t kLongestSequence = std::int64_t{1} << 24;
-constexpr std::int64_t kLargestMicroBatch = 65536;
+constexpr std::int64_t kLargestTried = 65536;
 
 bool fits(const PlanRequest& request) {
     try {
@@ -51,7 +51,7 @@ std::int64_t longest_sequence(const PlanRequest& request) {
 }
 
 std::int64_t largest_micro_batch(const PlanRequest& request) {
-    return largest(kLargestMicroBatch, [&](std::int64_t micro) {
+    return largest(kLargestTried, [&](std::int64_t micro) {
         PlanRequest larger = request;
         larger.train.micro_batch = micro;
         return fits(larger);

@@ -17,18 +17,17 @@ namespace headroom {
 namespace {
 
 using Gpu = HardwareProfile;
-using Field = UnitField<Gpu>;
+using GpuField = UnitField<Gpu>;
 
 template <auto Member>
-constexpr Field field(std::string_view key, double scale, double low, double high,
-                      Presence presence = Presence::required, std::string_view group = "") {
+constexpr GpuField field(std::string_view key, double scale, double low, double high,
+                         Presence presence = Presence::required, std::string_view group = "") {
     return {
         group, key, presence, scale, low, high, &get_member<Member, Gpu>, &set_member<Member, Gpu>};
 }
 
 constexpr auto kNeeded = Presence::required;
 constexpr auto kMayMiss = Presence::optional;
-constexpr double kGb = 1e9;
 constexpr double kTera = 1e12;
 constexpr double kMicro = 1e-6;
 constexpr double kMostTflops = 1e6;
@@ -37,7 +36,7 @@ constexpr double kLeastVectorFraction = 1e-4;
 constexpr std::string_view kCapacity = "memory_capacity_gib";
 constexpr std::string_view kContext = "context_mib";
 
-constexpr std::array kFields{
+constexpr std::array kGpuFields{
     field<&Gpu::memory_label_gb>("memory_label_gb", 1.0, 0, 1e5, kMayMiss),
     field<&Gpu::memory_capacity>("expected", double{kGiB}, 0.25, 1e5, kNeeded, kCapacity),
     field<&Gpu::memory_capacity_low>("low", double{kGiB}, 0.25, 1e5, kNeeded, kCapacity),
@@ -60,7 +59,7 @@ constexpr std::array kFields{
     field<&Gpu::network_latency>("network_latency_us", kMicro, 0, 1e6),
     field<&Gpu::tdp_watts>("tdp_w", 1.0, 0, 1e5),
 };
-constexpr std::span<const Field> kAll{kFields};
+constexpr std::span<const GpuField> kAllGpuFields{kGpuFields};
 
 struct TextField {
     const char* key;
@@ -78,7 +77,7 @@ constexpr std::array kTexts{
 
 /// Keys that hold numbers, and so carry a source.
 std::vector<std::string> number_keys() {
-    auto keys = keys_of(kAll, "");
+    auto keys = keys_of(kAllGpuFields, "");
     keys.emplace_back("peak_tflops");
     return keys;
 }
@@ -149,7 +148,7 @@ Json to_json(const HardwareProfile& gpu) {
               {"sources", gpu.sources}};
     for (const auto& text : kTexts) json[text.key] = gpu.*text.member;
     for (const auto& price : gpu.prices) json["prices"].push_back(to_json(price));
-    write_fields(gpu, kAll, json);
+    write_fields(gpu, kAllGpuFields, json);
     return json;
 }
 
@@ -161,8 +160,9 @@ HardwareProfile hardware_profile_from_json(const JsonCursor& json) {
         for (const auto& alias : aliases->elements()) gpu.aliases.push_back(id_from_json(alias));
     }
     for (const auto& text : kTexts) gpu.*text.member = json.string_or(text.key, "");
-    for (const auto group : {kCapacity, kContext}) json.at(group).only(keys_of(kAll, group));
-    read_fields(gpu, kAll, json);
+    for (const auto group : {kCapacity, kContext})
+        json.at(group).only(keys_of(kAllGpuFields, group));
+    read_fields(gpu, kAllGpuFields, json);
     gpu.peak = peaks_from_json(json.at("peak_tflops"));
     check_order(json, gpu);
     gpu.node = node_profile_from_json(json.at("node"));

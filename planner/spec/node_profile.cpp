@@ -12,26 +12,25 @@ namespace headroom {
 namespace {
 
 using Node = NodeProfile;
-using Field = UnitField<Node>;
+using NodeField = UnitField<Node>;
 
 template <auto Member>
-constexpr Field field(std::string_view key, double scale, double low, double high) {
+constexpr NodeField node_field(std::string_view key, double scale, double low, double high) {
     return {"",  key,  Presence::required,        scale,
             low, high, &get_member<Member, Node>, &set_member<Member, Node>};
 }
 
-constexpr double kGb = 1e9;
-constexpr std::array kFields{
-    field<&Node::gpus>("gpus", 1.0, 1, 1024),
-    field<&Node::host_ram>("host_ram_gib", double{kGiB}, 1, 1e6),
-    field<&Node::nvme_capacity>("nvme_capacity_tb", 1e12, 0, 1e4),
-    field<&Node::nvme_read>("nvme_read_gb_s", kGb, 0, 1e4),
-    field<&Node::nvme_write>("nvme_write_gb_s", kGb, 0, 1e4),
-    field<&Node::network>("network_gb_s", kGb, 0, 1e5),
-    field<&Node::nvlink_domain>("nvlink_domain", 1.0, 0, 1e5),
-    field<&Node::power_kw>("power_kw", 1.0, 0, 1000),
+constexpr std::array kNodeFields{
+    node_field<&Node::gpus>("gpus", 1.0, 1, 1024),
+    node_field<&Node::host_ram>("host_ram_gib", double{kGiB}, 1, 1e6),
+    node_field<&Node::nvme_capacity>("nvme_capacity_tb", 1e12, 0, 1e4),
+    node_field<&Node::nvme_read>("nvme_read_gb_s", kGb, 0, 1e4),
+    node_field<&Node::nvme_write>("nvme_write_gb_s", kGb, 0, 1e4),
+    node_field<&Node::network>("network_gb_s", kGb, 0, 1e5),
+    node_field<&Node::nvlink_domain>("nvlink_domain", 1.0, 0, 1e5),
+    node_field<&Node::power_kw>("power_kw", 1.0, 0, 1000),
 };
-constexpr std::span<const Field> kAll{kFields};
+constexpr std::span<const NodeField> kAllNodeFields{kNodeFields};
 
 void check_counts_and_drives(const JsonCursor& json) {
     static_cast<void>(json.at("gpus").integer(1, 1024));
@@ -53,12 +52,12 @@ Json to_json(const NodeProfile& node) {
               {"confidence", node.confidence},
               {"notes", node.notes},
               {"sources", node.sources}};
-    write_fields(node, kAll, json);
+    write_fields(node, kAllNodeFields, json);
     return json;
 }
 
 NodeProfile node_profile_from_json(const JsonCursor& json) {
-    const auto numbers = keys_of(kAll, "");
+    const auto numbers = keys_of(kAllNodeFields, "");
     auto known = numbers;
     known.insert(known.end(), {"id", "gpu", "confidence", "notes", "sources"});
     json.only(known);
@@ -68,7 +67,7 @@ NodeProfile node_profile_from_json(const JsonCursor& json) {
     node.gpu = json.string_or("gpu", "");
     node.confidence = json.string_or("confidence", "");
     node.notes = json.string_or("notes", "");
-    read_fields(node, kAll, json);
+    read_fields(node, kAllNodeFields, json);
     check_counts_and_drives(json);
     if (const auto sources = json.find("sources")) {
         node.sources = sources_from_json(*sources, numbers);

@@ -16,7 +16,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kRequestFormat = 1;
 constexpr std::string_view kTrain = "/train";
 constexpr std::string_view kLayout = "/layout";
 
@@ -24,8 +24,8 @@ void check_format(const JsonCursor& json) {
     const auto format = json.find("format");
     if (!format) return;
     const auto version = format->integer(1, std::numeric_limits<std::int64_t>::max());
-    if (version > kFormat) {
-        format->fail(fmt::format("is {}, this version reads up to {}", version, kFormat));
+    if (version > kRequestFormat) {
+        format->fail(fmt::format("is {}, this version reads up to {}", version, kRequestFormat));
     }
 }
 
@@ -190,7 +190,7 @@ Json to_json(const PlanRequest& request) {
     PlanRequest plain;
     // Data parallelism over what the other degrees leave goes without saying.
     plain.layout.data = remaining_degree(request).value_or(0);
-    Json out{{"format", kFormat},
+    Json out{{"format", kRequestFormat},
              {"hardware", written(request.hardware)},
              {"train", written(request, kTrain, plain)},
              {"layout", written(request, kLayout, plain)},

@@ -13,6 +13,8 @@
 
 namespace headroom {
 
+inline constexpr double kGb = 1e9;  ///< of the keys in _gb_s
+
 enum class Presence { required, optional };
 
 /// One numeric member of a profile `T`: its JSON key (unit in the name), limits and access.

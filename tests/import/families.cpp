@@ -4,26 +4,14 @@
 #include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "tests/import/closed_form.h"
+#include "tests/import/configs.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
+using namespace headroom::test;
 using Catch::Contains;
 
 namespace {
-
-ModelSpec spec_of(const Json& config) { return model_from_hf_config(JsonCursor(config, ""), ""); }
-
-/// A config of `family` with `keys`.
-ModelSpec built(const std::string& family, Json keys = Json::object()) {
-    keys["model_type"] = family;
-    return spec_of(keys);
-}
-
-const std::filesystem::path kProfiles = HEADROOM_PROFILES;
-
-Json preset_config(const std::string& file) {
-    return read_json_file(kProfiles / "models" / (file + ".json")).at("config");
-}
 
 std::int64_t windows(const ModelSpec& spec) {
     return std::count(spec.windowed.begin(), spec.windowed.end(), true);

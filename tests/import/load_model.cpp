@@ -6,15 +6,15 @@
 #include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "tests/import/closed_form.h"
+#include "tests/import/configs.h"
 #include "tests/import/safetensors_bytes.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
+using namespace headroom::test;
 using Catch::Contains;
 
 namespace {
-
-const std::filesystem::path kProfiles = HEADROOM_PROFILES;
 
 ModelSource loaded(const std::filesystem::path& path) {
     return load_model(path.string(), kProfiles);

@@ -3,13 +3,13 @@
 #include "planner/base/json.h"
 #include "planner/import/model_source.h"
 #include "tests/import/closed_form.h"
+#include "tests/import/configs.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
+using namespace headroom::test;
 
 namespace {
-
-const std::filesystem::path kProfiles = HEADROOM_PROFILES;
 
 /// The preset's file, found by its id alone: '/' is written "__".
 Json preset_document(std::string id) {

@@ -4,27 +4,21 @@
 #include <string>
 
 #include "planner/base/json.h"
-#include "planner/import/hf_config.h"
 #include "planner/import/model_source.h"
+#include "tests/import/configs.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
+using namespace headroom::test;
 using Catch::Contains;
 
 namespace {
 
-const std::filesystem::path kProfiles = HEADROOM_PROFILES;
-
-ModelSpec built(const std::string& family, Json keys = Json::object()) {
-    keys["model_type"] = family;
-    return model_from_hf_config(JsonCursor(keys, ""), "");
-}
-
 /// The sizes that the family has no defaults for, with `keys`.
 ModelSpec deepseek(const std::string& file, const Json& keys) {
-    Json config = read_json_file(kProfiles / "models" / (file + ".json")).at("config");
+    Json config = preset_config(file);
     config.update(keys);
-    return model_from_hf_config(JsonCursor(config, ""), "");
+    return spec_of(config);
 }
 
 bool noted(const std::string& family, Json keys, const std::string& words) {

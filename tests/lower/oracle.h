@@ -25,6 +25,9 @@ Letters letters(const PlanRequest& request);
 /// A shipped model cut to its first layers, one micro-batch of `sequence` tokens.
 PlanRequest cut(const std::string& id, std::int64_t layers, std::int64_t sequence = 4096);
 
+/// Trained parameters of the request's model.
+std::int64_t parameters(const PlanRequest& request);
+
 /// Bytes that one more layer leaves on the device for the backward pass: the layer after the
 /// request's last one.
 Bytes kept_by_next_layer(const PlanRequest& request);

@@ -1,3 +1,4 @@
+#include "planner/lower/parameter_count.h"
 #include "tests/lower/oracle.h"
 
 namespace headroom::test {
@@ -34,6 +35,10 @@ PlanRequest cut(const std::string& id, std::int64_t layers, std::int64_t sequenc
     PlanRequest request = request_for(preset(id), sequence);
     request.model.layers = layers;
     return request;
+}
+
+std::int64_t parameters(const PlanRequest& request) {
+    return count_parameters(request.model).total();
 }
 
 Bytes kept_by_next_layer(const PlanRequest& request) {

@@ -40,10 +40,6 @@ States operator+(const States& a, const States& b) {
             a.optimizer + b.optimizer};
 }
 
-std::int64_t parameters(const PlanRequest& request) {
-    return count_parameters(request.model).total();
-}
-
 PlanRequest llama(std::int64_t layers = 3) { return cut("meta-llama/Llama-3.1-8B", layers, 512); }
 
 std::int64_t gradient_bytes(const PlanRequest& request) {

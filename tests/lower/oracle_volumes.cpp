@@ -26,10 +26,6 @@ PlanRequest llama(int zero, std::int64_t layers = 4) {
     return request;
 }
 
-std::int64_t parameters(const PlanRequest& request) {
-    return count_parameters(request.model).total();
-}
-
 /// Parameters of the embedding, and of the head with the final norm.
 std::int64_t table(const ModelSpec& m) { return m.vocab * m.hidden; }
 std::int64_t head(const ModelSpec& m) { return m.vocab * m.hidden + m.hidden; }

@@ -25,7 +25,7 @@ struct Recipe {
 };
 
 /// One recipe of every kind that a release must not change unnoticed.
-constexpr std::array kRecipes{
+constexpr std::array kGoldenRecipes{
     Recipe{"gpt2-one-gpu", R"({"model": "openai-community/gpt2",
         "hardware": {"gpu": "a100-40gb", "gpus": 1}, "train": {"sequence": 1024, "micro_batch": 8}})"},
     Recipe{"llama-8b-fsdp", R"({"model": "meta-llama/Llama-3.1-8B",
@@ -69,7 +69,7 @@ constexpr std::array kRecipes{
 TEST_CASE("PlansAreWhatTheyWereAtTheLastReview") {
     const Library known = library();
     const bool update = std::getenv("HEADROOM_UPDATE_GOLDEN") != nullptr;
-    for (const auto& recipe : kRecipes) {
+    for (const auto& recipe : kGoldenRecipes) {
         INFO(recipe.name);
         const Json request = parse_json(recipe.request, recipe.name);
         const Plan plan = predict(request_from_json(JsonCursor(request, ""), known));

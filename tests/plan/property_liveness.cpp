@@ -14,7 +14,7 @@ using namespace headroom::test;
 
 namespace {
 
-constexpr int kRecipes = 60;
+constexpr int kLivenessRecipes = 60;
 
 Bytes device_peak(const StepGraph& graph) {
     return peak(graph, lifetimes(graph), Place::device).total;
@@ -60,18 +60,18 @@ TEST_CASE("ALateReaderOfAValueRaisesThePeakByItsBytes") {
     Recipes recipes(31);
     int gradients = 0;
     int values = 0;
-    for (int i = 0; i < kRecipes; ++i) {
+    for (int i = 0; i < kLivenessRecipes; ++i) {
         const PlanRequest request = recipes.next();
         gradients += check_late_reader(request, true) ? 1 : 0;
         values += check_late_reader(request, false) ? 1 : 0;
     }
-    CHECK(gradients > kRecipes / 10);
-    CHECK(values > kRecipes / 10);
+    CHECK(gradients > kLivenessRecipes / 10);
+    CHECK(values > kLivenessRecipes / 10);
 }
 
 TEST_CASE("AStepWithoutOneOfItsOpsIsRefused") {
     Recipes recipes(32);
-    for (int i = 0; i < kRecipes; ++i) {
+    for (int i = 0; i < kLivenessRecipes; ++i) {
         const PlanRequest request = recipes.next();
         Lowering lowering = lower(request, stage_of(request, request.layout.pipeline - 1), false);
         StepGraph& graph = lowering.graph;

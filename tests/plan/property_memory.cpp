@@ -15,7 +15,7 @@ using namespace headroom::test;
 
 namespace {
 
-constexpr int kRecipes = 150;
+constexpr int kMemoryRecipes = 150;
 
 /// Device bytes of the rank with the head.
 struct Need {
@@ -46,7 +46,7 @@ Need need(const PlanRequest& request) {
 template <class Check>
 void for_recipes(unsigned seed, Check check) {
     Recipes recipes(seed);
-    for (int i = 0; i < kRecipes; ++i) {
+    for (int i = 0; i < kMemoryRecipes; ++i) {
         const PlanRequest request = recipes.next();
         Json document = to_json(request);
         document.erase("hardware");

@@ -7,17 +7,17 @@
 namespace headroom::test {
 namespace {
 
-void check_all(const std::vector<OpCase>& cases) {
+void check_products(const std::vector<OpCase>& cases) {
     for (const auto& c : cases) check_same_as_cpu(c, emulated_matrix_table());
 }
 
 }  // namespace
 
-TEST_CASE("EmulatedLinearsAgreeWithTheCpu") { check_all(linear_cases()); }
+TEST_CASE("EmulatedLinearsAgreeWithTheCpu") { check_products(linear_cases()); }
 
-TEST_CASE("EmulatedRouterRoundsOnlyTheGradientOfItsLogits") { check_all(router_cases()); }
+TEST_CASE("EmulatedRouterRoundsOnlyTheGradientOfItsLogits") { check_products(router_cases()); }
 
-TEST_CASE("EmulatedExpertsAgreeWithTheCpu") { check_all(expert_cases()); }
+TEST_CASE("EmulatedExpertsAgreeWithTheCpu") { check_products(expert_cases()); }
 
 TEST_CASE("EmulatedBiasGradientsAreTheSameInEveryOrderOfThreads") {
     for (const auto& c : {linear_cases()[3], expert_cases()[1]}) {

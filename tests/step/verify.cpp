@@ -1,16 +1,7 @@
-#include "planner/step/verify.h"
-
-#include "tests/step/sample_graph.h"
-#include "tests/support/catch.h"
+#include "tests/step/check_refused.h"
 
 namespace headroom {
 namespace {
-
-using Catch::Matchers::Contains;
-
-void check_refused(const SampleGraph& build, const std::string& sentence) {
-    CHECK_THROWS_WITH(verify(build.graph), Contains(sentence));
-}
 
 TEST_CASE("AStepFromTheTapeKeepsItsPromises") {
     CHECK_NOTHROW(verify(decoder({.layers = 3})));

@@ -8,7 +8,7 @@ namespace headroom::test {
 /// A processor of eight cores with 64 GiB, as a profile document: its memory is the host's, it has
 /// no links, and the 16-bit types run at the rate at which f32 arithmetic emulates them.
 inline Json cpu_document() {
-    Json json = Json::parse(R"({
+    Json json = parse_json(R"({
         "id": "this-machine", "vendor": "CPU", "arch": "x86-64", "memory_type": "DDR5",
         "memory_label_gb": 64,
         "memory_capacity_gib": {"expected": 60, "low": 52},
@@ -23,7 +23,8 @@ inline Json cpu_document() {
         "node": {"id": "this-machine", "gpus": 1, "host_ram_gib": 64, "nvme_capacity_tb": 0,
                  "nvme_read_gb_s": 0, "nvme_write_gb_s": 0, "network_gb_s": 0,
                  "nvlink_domain": 0, "power_kw": 0}
-    })");
+    })",
+                           "cpu");
     for (const auto* key :
          {"memory_label_gb", "memory_capacity_gib", "context_mib", "memory_bandwidth_gb_s",
           "peak_tflops", "gemm_fraction", "attention_fraction", "memory_fraction", "link_fraction",

@@ -5,7 +5,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::array kRows{
+constexpr std::array kDeepspeedRows{
     Engine{.id = "deepspeed",
            .version = "zero",
            .framework = "deepspeed",
@@ -36,6 +36,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const Engine> deepspeed_rows() { return kRows; }
+std::span<const Engine> deepspeed_rows() { return kDeepspeedRows; }
 
 }  // namespace headroom

@@ -13,7 +13,7 @@ constexpr StateBytes kShardedMaster{.weight = 2.0,
                                     .weight_sharded_as_master = true};
 
 /// torchtitan: its run scripts set expandable segments since October 2024 (a5e57e4a9).
-constexpr std::array kRows{
+constexpr std::array kFsdpRows{
     Engine{.id = "fsdp",
            .version = "torchtitan",
            .framework = "torchtitan",
@@ -86,6 +86,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const Engine> fsdp_rows() { return kRows; }
+std::span<const Engine> fsdp_rows() { return kFsdpRows; }
 
 }  // namespace headroom

@@ -5,9 +5,7 @@
 namespace headroom {
 namespace {
 
-constexpr StateBytes kHalfStates{.weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0};
-
-constexpr std::array kRows{
+constexpr std::array kHfRows{
     Engine{.id = "hf",
            .version = "trainer",
            .framework = "hf",
@@ -67,6 +65,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const Engine> hf_rows() { return kRows; }
+std::span<const Engine> hf_rows() { return kHfRows; }
 
 }  // namespace headroom

@@ -51,7 +51,7 @@ constexpr Engine core(std::string_view version, std::string_view framework,
             .vocab_multiple = 128};
 }
 
-constexpr std::array kRows{
+constexpr std::array kMegatronRows{
     core("core", "megatron-core", "Megatron-Core with Transformer Engine (2024 on)", kCore),
     core("core-2026", "megatron-core-2026",
          "Megatron-Core of 2026: parts of a layer in CUDA graphs", kCore),
@@ -140,6 +140,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const Engine> megatron_rows() { return kRows; }
+std::span<const Engine> megatron_rows() { return kMegatronRows; }
 
 }  // namespace headroom

@@ -5,7 +5,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::array kRows{
+constexpr std::array kNativeRows{
     Engine{.id = "llmq",
            .version = "2025",
            .framework = "llmq",
@@ -29,6 +29,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const Engine> native_rows() { return kRows; }
+std::span<const Engine> native_rows() { return kNativeRows; }
 
 }  // namespace headroom

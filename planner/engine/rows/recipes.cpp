@@ -5,8 +5,6 @@
 namespace headroom {
 namespace {
 
-constexpr StateBytes kHalfStates{.weight = 2.0, .gradient = 2.0, .master = 0.0, .moments = 4.0};
-
 /// lit_gpt: one packed query, key and value; rotated ones are new tensors; Fabric returns fp32
 /// logits as a list and quantizes every linear layer, the head too, from fp16.
 constexpr Decomposition litgpt(NormStyle norm) {
@@ -23,7 +21,7 @@ constexpr FrameworkBuffers kLitgptBuffers{.workspaces = mebibytes(16), .unsharde
 /// Its full recipes on several GPUs shard tok_embeddings and output (custom_sharded_layers).
 constexpr FrameworkBuffers kTorchtuneBuffers{.workspaces = mebibytes(32), .outer_apart = true};
 
-constexpr std::array kRows{
+constexpr std::array kRecipeRows{
     Engine{.id = "torchtune",
            .version = "recipe",
            .framework = "torchtune",
@@ -81,6 +79,6 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::span<const Engine> recipe_rows() { return kRows; }
+std::span<const Engine> recipe_rows() { return kRecipeRows; }
 
 }  // namespace headroom
