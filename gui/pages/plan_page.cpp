@@ -171,9 +171,10 @@ void PlanPage::enlargeBadge() {
 
 void PlanPage::showPlan(const std::shared_ptr<const Plan>& plan) {
     m_plan = plan;
-    m_details.reset();
     m_bar->setPlaces(memory_places(*plan, {}));
-    m_categories.setRows(category_rows(*plan, {}));
+    // Its formulas come with the details, at once: no height changes twice for one plan.
+    if (!m_details) m_categories.setRows(category_rows(*plan, {}));
+    m_details.reset();
     m_costs.setRows(cost_rows(*plan));
     m_phases.setRows(phase_rows(*plan));
     showBadge();  // where a framework has the last word, it waits for the forecast

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gui/views/chart_style.h"
 #include "gui/views/theme.h"
 
 namespace headroom::gui {
 namespace {
 
 constexpr std::size_t kLayers = kRoles + 1;
+constexpr double kGap = 4.0;
 
 QString layer_name(std::size_t layer) {
     return layer < kRoles ? text(kRoleNames[layer]) : QStringLiteral("reserved");
@@ -22,49 +22,14 @@ Bytes layer_bytes(const Moment& moment, std::size_t layer) {
     return layer < kRoles ? moment.by_role[layer] : moment.reserved;
 }
 
+QString label(double value) { return QString::number(value, 'g', 6); }
+
 }  // namespace
 
-TimelineChart::TimelineChart(QWidget* parent) : QChartView(parent) {
+TimelineChart::TimelineChart(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Memory over one step"));
     setFocusPolicy(Qt::StrongFocus);
-    setFrameShape(QFrame::NoFrame);
     setMinimumSize(340, 190);
-    build();
-}
-
-void TimelineChart::build() {
-    m_x = new QValueAxis(chart());
-    m_y = new QValueAxis(chart());
-    m_x->setLabelFormat(QStringLiteral("%d"));
-    m_x->setTitleText(tr("op of the step"));
-    m_y->setLabelFormat(QStringLiteral("%g"));
-    chart()->addAxis(m_x, Qt::AlignBottom);
-    chart()->addAxis(m_y, Qt::AlignLeft);
-    const auto add = [&](QAbstractSeries* series) {
-        chart()->addSeries(series);
-        series->attachAxis(m_x);
-        series->attachAxis(m_y);
-    };
-    for (std::size_t layer = 0; layer < kLayers; ++layer) {
-        auto* area = new QAreaSeries(new QLineSeries, new QLineSeries);
-        area->upperSeries()->setParent(area);
-        area->lowerSeries()->setParent(area);
-        area->setName(layer_name(layer));
-        m_areas.push_back(area);
-        add(area);
-    }
-    m_limit = new QLineSeries;
-    m_limit->setName(tr("capacity"));
-    m_cursor = new QLineSeries;
-    m_peak = new QScatterSeries;
-    m_peak->setName(tr("peak"));
-    m_peak->setMarkerShape(QScatterSeries::MarkerShapeTriangle);
-    m_peak->setMarkerSize(13.0);
-    for (QXYSeries* series : {static_cast<QXYSeries*>(m_limit), static_cast<QXYSeries*>(m_cursor),
-                              static_cast<QXYSeries*>(m_peak)}) {
-        add(series);
-    }
-    chart()->legend()->hide();  // the bars above have it, with room for whole words
 }
 
 void TimelineChart::setMoments(std::vector<Moment> moments, std::vector<PhaseStart> phases,
@@ -73,64 +38,57 @@ void TimelineChart::setMoments(std::vector<Moment> moments, std::vector<PhaseSta
     m_phases = std::move(phases);
     m_capacity = capacity;
     const auto peak = std::ranges::max_element(m_moments, {}, &Moment::total);
-    m_chosen = static_cast<std::size_t>(peak - m_moments.begin());
-    chart()->setVisible(!m_moments.empty());
-    fill();
+    m_peak = static_cast<std::size_t>(peak - m_moments.begin());
+    m_chosen = m_peak;
+    tell();
 }
 
 void TimelineChart::setFigures(const Figures& figures) {
     m_figures = figures;
-    fill();
+    tell();
 }
 
-void TimelineChart::fill() {
-    style_chart(*chart(), palette());
-    if (m_moments.empty()) return;
-    std::vector<double> below(m_moments.size(), 0.0);
-    for (std::size_t layer = 0; layer < kLayers; ++layer) {
-        QList<QPointF> low;
-        QList<QPointF> high;
-        bool any = false;
-        for (std::size_t i = 0; i < m_moments.size(); ++i) {
-            const double x = static_cast<double>(m_moments[i].op);
-            const double bytes = m_figures.in(layer_bytes(m_moments[i], layer));
-            low.append({x, below[i]});
-            below[i] += bytes;
-            high.append({x, below[i]});
-            any = any || bytes > 0.0;
-        }
-        auto* area = m_areas[layer];
-        area->lowerSeries()->replace(low);
-        area->upperSeries()->replace(high);
-        area->setBrush(categoryBrush(layer_name(layer)));
-        area->setPen(QPen(palette().color(QPalette::Base), 0.5));
-        area->setVisible(any);
-    }
-    m_x->setRange(0.0, static_cast<double>(m_moments.back().op));
-    m_y->setTitleText(m_figures.unitName());
-    mark();
-}
-
-void TimelineChart::mark() {
-    const auto peak = std::ranges::max_element(m_moments, {}, &Moment::total);
-    const double top = m_figures.in(std::max(peak->total, m_capacity));
-    constexpr int kTicks = 6;
-    m_y->setTickCount(kTicks);
-    set_range(*m_y, top * 1.02);
-    const double capacity = m_figures.in(m_capacity);
-    m_limit->replace(QList<QPointF>{{0.0, capacity}, {m_x->max(), capacity}});
-    m_limit->setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));
-    m_peak->replace(QList<QPointF>{{static_cast<double>(peak->op), m_figures.in(peak->total)}});
-    m_peak->setColor(palette().color(QPalette::Text));
-    m_peak->setBorderColor(palette().color(QPalette::Base));
-    const double x = static_cast<double>(m_moments[m_chosen].op);
-    m_cursor->replace(QList<QPointF>{{x, 0.0}, {x, m_y->max()}});
-    m_cursor->setPen(QPen(palette().color(QPalette::Highlight), 2.0));
+/// What the axis and a screen reader say; the picture follows.
+void TimelineChart::tell() {
+    update();
+    if (m_moments.empty()) return setAccessibleDescription({});
+    const auto& peak = m_moments[m_peak];
+    m_amounts = ticks(m_figures.in(std::max(peak.total, m_capacity)) * 1.02, 6.0);
     setAccessibleDescription(tr("Peak of %1 at op %2; capacity %3")
-                                 .arg(m_figures.memory(peak->total))
-                                 .arg(peak->op)
+                                 .arg(m_figures.memory(peak.total))
+                                 .arg(peak.op)
                                  .arg(m_figures.memory(m_capacity)));
-    viewport()->update();
+}
+
+/// Steps of 1, 2 or 5 times a power of ten, at most `room` of them.
+TimelineChart::Ticks TimelineChart::ticks(double most, double room) {
+    const double least = std::max(most, 1e-6) / std::max(room, 1.0);
+    const double power = std::pow(10.0, std::floor(std::log10(least)));
+    double step = 10.0 * power;
+    for (const double nice : {5.0, 2.0, 1.0}) {
+        if (nice * power >= least) step = nice * power;
+    }
+    return {.end = std::ceil(most / step) * step, .step = step};
+}
+
+QRectF TimelineChart::plot() const {
+    const double line = fontMetrics().height();
+    double labels = 0.0;
+    for (double at = 0.0; at <= m_amounts.end * 1.0001; at += m_amounts.step) {
+        labels = std::max(labels, double(fontMetrics().horizontalAdvance(label(at))));
+    }
+    return QRectF(rect()).adjusted(labels + line + 3.0 * kGap, kGap + 0.5 * line, -3.0 * kGap,
+                                   -2.0 * line - 2.0 * kGap);
+}
+
+double TimelineChart::lastOp() const {
+    return std::max(static_cast<double>(m_moments.back().op), 1.0);
+}
+
+QPointF TimelineChart::place(double op, double amount) const {
+    const QRectF area = plot();
+    return {area.left() + op / lastOp() * area.width(),
+            area.bottom() - amount / m_amounts.end * area.height()};
 }
 
 void TimelineChart::choose(std::size_t op) {
@@ -140,50 +98,130 @@ void TimelineChart::choose(std::size_t op) {
     };
     const auto nearest = std::ranges::min_element(m_moments, {}, distance);
     m_chosen = static_cast<std::size_t>(nearest - m_moments.begin());
-    mark();
+    update();
     Q_EMIT momentChosen(nearest->op);
 }
 
 void TimelineChart::mousePressEvent(QMouseEvent* event) {
-    const auto value = chart()->mapToValue(chart()->mapFromScene(mapToScene(event->pos())), m_peak);
-    if (!chart()->plotArea().contains(chart()->mapFromScene(mapToScene(event->pos())))) return;
-    choose(static_cast<std::size_t>(std::max(0.0, std::round(value.x()))));
+    if (m_moments.empty()) return;
+    const QRectF area = plot();
+    if (!area.contains(event->position())) return;
+    const double share = (event->position().x() - area.left()) / area.width();
+    choose(static_cast<std::size_t>(std::round(share * lastOp())));
 }
 
 void TimelineChart::keyPressEvent(QKeyEvent* event) {
     const bool right = event->key() == Qt::Key_Right;
     if (m_moments.empty() || (!right && event->key() != Qt::Key_Left)) {
-        QChartView::keyPressEvent(event);
+        QWidget::keyPressEvent(event);
         return;
     }
     if (right && m_chosen + 1 < m_moments.size()) choose(m_moments[m_chosen + 1].op);
     if (!right && m_chosen > 0) choose(m_moments[m_chosen - 1].op);
 }
 
-void TimelineChart::changeEvent(QEvent* event) {
-    QChartView::changeEvent(event);
-    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) fill();
+void TimelineChart::paintEvent(QPaintEvent* /*event*/) {
+    QPainter painter(this);
+    painter.fillRect(rect(), palette().color(QPalette::Base));
+    if (m_moments.empty()) return;
+    paintAxes(painter);
+    paintLayers(painter);
+    paintMarks(painter);
+    paintPhases(painter);
 }
 
-void TimelineChart::drawForeground(QPainter* painter, const QRectF& rect) {
-    QChartView::drawForeground(painter, rect);
-    painter->setFont(font());
-    const QRectF plot = chart()->mapRectToScene(chart()->plotArea());
-    double free = plot.left();
+void TimelineChart::paintAxes(QPainter& painter) const {
+    const QRectF area = plot();
+    const double line = fontMetrics().height();
+    QColor grid = palette().color(QPalette::Text);
+    grid.setAlpha(45);
+    const auto word = [&](const QRectF& box, int align, const QString& what) {
+        painter.setPen(palette().color(QPalette::Text));
+        painter.drawText(box, align, what);
+    };
+    for (double at = 0.0; at <= m_amounts.end * 1.0001; at += m_amounts.step) {
+        const double y = place(0.0, at).y();
+        painter.setPen(grid);
+        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
+        word({0.0, y - line, area.left() - kGap, 2.0 * line}, Qt::AlignRight | Qt::AlignVCenter,
+             label(at));
+    }
+    const double widest = fontMetrics().horizontalAdvance(label(lastOp())) + line;
+    const Ticks ops = ticks(lastOp(), area.width() / widest);
+    for (double at = 0.0; at <= lastOp(); at += ops.step) {
+        const double x = place(at, 0.0).x();
+        painter.setPen(grid);
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
+        word({x - widest, area.bottom() + kGap, 2.0 * widest, line}, Qt::AlignHCenter, label(at));
+    }
+    word({area.left(), area.bottom() + kGap + line, area.width(), line}, Qt::AlignHCenter,
+         tr("op of the step"));
+    painter.save();
+    painter.rotate(-90.0);
+    word({-area.bottom(), kGap, area.height(), line}, Qt::AlignHCenter, m_figures.unitName());
+    painter.restore();
+}
+
+void TimelineChart::paintLayers(QPainter& painter) const {
+    const QRectF area = plot();
+    const double across = area.width() / lastOp();
+    const double up = area.height() / m_amounts.end;
+    std::vector<double> below(m_moments.size(), 0.0);
+    for (std::size_t layer = 0; layer < kLayers; ++layer) {
+        QPolygonF outline;
+        outline.reserve(2 * static_cast<qsizetype>(m_moments.size()));
+        const auto trace = [&](std::size_t i) {
+            outline.append({area.left() + static_cast<double>(m_moments[i].op) * across,
+                            area.bottom() - below[i] * up});
+        };
+        bool any = false;
+        for (std::size_t i = m_moments.size(); i-- > 0;) trace(i);
+        for (std::size_t i = 0; i < m_moments.size(); ++i) {
+            const Bytes bytes = layer_bytes(m_moments[i], layer);
+            any = any || bytes > Bytes{};
+            below[i] += m_figures.in(bytes);
+            trace(i);
+        }
+        if (!any) continue;
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(categoryBrush(layer_name(layer)));
+        painter.drawPolygon(outline);
+    }
+}
+
+void TimelineChart::paintPhases(QPainter& painter) const {
+    const QRectF area = plot();
+    double free = area.left();
     for (const auto& start : m_phases) {
-        const auto at = chart()->mapToScene(
-            chart()->mapToPosition(QPointF(static_cast<double>(start.op), 0.0), m_peak));
+        const double x = place(static_cast<double>(start.op), 0.0).x();
         const auto word = text(name(start.phase));
         const double width = fontMetrics().horizontalAdvance(word) + 8.0;
-        painter->setPen(QPen(palette().color(QPalette::Text), 1.0, Qt::DotLine));
-        painter->drawLine(QPointF(at.x(), plot.top()), QPointF(at.x(), plot.bottom()));
-        const double left = std::min(std::max(at.x() + 3.0, free), plot.right() - width);
-        const QRectF box(left, plot.top() + 2.0, width, fontMetrics().height() + 2.0);
-        painter->fillRect(box, palette().color(QPalette::Base));
-        painter->setPen(palette().color(QPalette::Text));
-        painter->drawText(box, Qt::AlignCenter, word);
+        painter.setPen(QPen(palette().color(QPalette::Text), 1.0, Qt::DotLine));
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
+        const double left = std::min(std::max(x + 3.0, free), area.right() - width);
+        const QRectF box(left, area.top() + 2.0, width, fontMetrics().height() + 2.0);
+        painter.fillRect(box, palette().color(QPalette::Base));
+        painter.setPen(palette().color(QPalette::Text));
+        painter.drawText(box, Qt::AlignCenter, word);
         free = left + width;
     }
+}
+
+void TimelineChart::paintMarks(QPainter& painter) const {
+    constexpr double kMark = 7.0;
+    const QRectF area = plot();
+    const double limit = place(0.0, m_figures.in(m_capacity)).y();
+    painter.setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));
+    painter.drawLine(QPointF(area.left(), limit), QPointF(area.right(), limit));
+    const double x = place(static_cast<double>(m_moments[m_chosen].op), 0.0).x();
+    painter.setPen(QPen(palette().color(QPalette::Highlight), 2.0));
+    painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
+    const auto& peak = m_moments[m_peak];
+    const QPointF at = place(static_cast<double>(peak.op), m_figures.in(peak.total));
+    painter.setPen(palette().color(QPalette::Base));
+    painter.setBrush(palette().color(QPalette::Text));
+    painter.drawPolygon(QPolygonF{at + QPointF(0.0, -kMark), at + QPointF(kMark, kMark),
+                                  at + QPointF(-kMark, kMark)});
 }
 
 }  // namespace headroom::gui

@@ -1,10 +1,6 @@
 #pragma once
 
-#include <QtCharts/QAreaSeries>
-#include <QtCharts/QChartView>
-#include <QtCharts/QLineSeries>
-#include <QtCharts/QScatterSeries>
-#include <QtCharts/QValueAxis>
+#include <QWidget>
 #include <vector>
 
 #include "gui/models/figures.h"
@@ -14,7 +10,7 @@ namespace headroom::gui {
 
 /// Memory of the fullest rank over one step as stacked areas, its peak marked against the capacity.
 /// A click, or the arrow keys, choose a moment.
-class TimelineChart : public QChartView {
+class TimelineChart : public QWidget {
     Q_OBJECT
 
 public:
@@ -32,25 +28,31 @@ Q_SIGNALS:
 protected:
     void mousePressEvent(QMouseEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    void drawForeground(QPainter* painter, const QRectF& rect) override;
+    void paintEvent(QPaintEvent* event) override;
 
 private:
-    void build();
-    void fill();
-    void mark();
+    /// An axis from 0: its last tick and the step between two.
+    struct Ticks {
+        double end = 1.0;
+        double step = 1.0;
+    };
+    [[nodiscard]] static Ticks ticks(double most, double room);
+    [[nodiscard]] QRectF plot() const;
+    [[nodiscard]] double lastOp() const;
+    [[nodiscard]] QPointF place(double op, double amount) const;  ///< amount in the shown unit
+    void tell();
+    void paintAxes(QPainter& painter) const;
+    void paintLayers(QPainter& painter) const;
+    void paintPhases(QPainter& painter) const;
+    void paintMarks(QPainter& painter) const;
 
     std::vector<Moment> m_moments{};
     std::vector<PhaseStart> m_phases{};
     Bytes m_capacity{};
     Figures m_figures{};
+    std::size_t m_peak = 0;    ///< index of a moment
     std::size_t m_chosen = 0;  ///< index of a moment
-    std::vector<QAreaSeries*> m_areas{};
-    QLineSeries* m_limit = nullptr;
-    QLineSeries* m_cursor = nullptr;
-    QScatterSeries* m_peak = nullptr;
-    QValueAxis* m_x = nullptr;
-    QValueAxis* m_y = nullptr;
+    Ticks m_amounts{};
 };
 
 }  // namespace headroom::gui
