@@ -200,6 +200,7 @@ struct EngineSettings {
     double recomputed_share = 1.0;        ///< of the layers, where layers are run again
     bool deterministic = false;           ///< attention falls back to kernels that are
     bool sinks_unfused = false;           ///< attention with sinks stores its scores
+    bool updates_in_backward = false;     ///< a weight is updated as soon as it has its gradient
     bool experts_span_tensor = false;     ///< the expert group takes the tensor ranks in
     bool dispatches_once_a_node = false;  ///< a token crosses the network once a node
 };

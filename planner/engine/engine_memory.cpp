@@ -220,8 +220,10 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
     out.buffers =
         states.buffers + states.gathered + batch_buffers(request, engine, lowering, in_flight);
     out.transient = peak_of(program, in_flight);
-    out.allocated = std::max(out.states + out.buffers + out.transient,
-                             states.kept() + states.buffers + states.update);
+    out.allocated = out.states + out.buffers + out.transient;
+    if (!settings.updates_in_backward) {  // else all gradients are never there at once
+        out.allocated = std::max(out.allocated, states.kept() + states.buffers + states.update);
+    }
     out.reserved = out.allocated;
     if (replay == Replay::allocator && engine.launch != Launch::native) {
         out.reserved = reserved_memory(lowering, engine, out, states, program, settings, in_flight);

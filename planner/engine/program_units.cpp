@@ -189,13 +189,23 @@ private:
     std::vector<ProgramBuffer> out_{};
 };
 
-/// Position of each tensor's first write.
-std::vector<Position> first_writes(const StepGraph& graph) {
-    std::vector<Position> written(graph.tensors.size(), -1);
+/// Positions of the first and the last write of some bytes; -1: none.
+struct Writes {
+    Position first = -1;
+    Position last = -1;
+};
+
+/// Where a tensor's bytes lie: sums of a gradient are tensors of their own in one place.
+using BytesPlace = std::pair<std::int32_t, std::int64_t>;
+BytesPlace place_of(const Tensor& tensor) { return {tensor.storage.index, tensor.offset.count()}; }
+
+std::map<BytesPlace, Writes> writes_of(const StepGraph& graph) {
+    std::map<BytesPlace, Writes> written;
     for (std::size_t at = 0; at < graph.ops.size(); ++at) {
         for (const auto id : graph.outputs(graph.ops[at])) {
-            auto& first = written[static_cast<std::size_t>(id.index)];
-            if (first < 0) first = static_cast<Position>(at);
+            Writes& each = written[place_of(graph[id])];
+            if (each.first < 0) each.first = static_cast<Position>(at);
+            each.last = static_cast<Position>(at);
         }
     }
     return written;
@@ -218,7 +228,7 @@ std::vector<ProgramBuffer> gradient_buffers(const Lowering& lowering, const Engi
         settings.gradient_bytes > 0.0 ? settings.gradient_bytes : engine.states.gradient;
     const double each = own ? stated : 2.0;
     const StepGraph& graph = lowering.graph;
-    const std::vector<Position> written = first_writes(graph);
+    auto written = writes_of(graph);
     const auto spans = layer_spans(lowering);
     const auto end = static_cast<Position>(graph.ops.size()) - 1;
     const bool apart = units && !spans.empty() && outer_apart(lowering.request, engine);
@@ -230,10 +240,11 @@ std::vector<ProgramBuffer> gradient_buffers(const Lowering& lowering, const Engi
         for (const auto id : unit.parameters) {
             const TensorId gradient = graph[id].parameter.gradient;
             if (!gradient.valid()) continue;
-            const Position first = written[static_cast<std::size_t>(gradient.index)];
+            const Writes at = written[place_of(graph[gradient])];
             const auto size = static_cast<double>(numel(graph[id].shape)) * each;
-            const Position from = first < 0 ? last : std::min(first, last);
-            out.push_back({Bytes{static_cast<std::int64_t>(size)}, from, last});
+            const Position until = settings.updates_in_backward && at.last >= 0 ? at.last : last;
+            const Position from = at.first < 0 ? until : std::min(at.first, until);
+            out.push_back({Bytes{static_cast<std::int64_t>(size)}, from, until});
         }
     }
     return out;

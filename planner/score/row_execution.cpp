@@ -32,6 +32,7 @@ void read_execution(const MeasuredRow& row, ExpressedRow& out) {
     const auto& layout = out.request.layout;
     settings.recomputed_share = recomputed_share(text_of(row.setup, "recompute"), out.request);
     settings.deterministic = flag_of(row.setup, "deterministic");
+    settings.updates_in_backward = flag_of(row.setup, "optimizer_in_bwd");
     // cuDNN's attention with sinks is slow up to the containers of 2026-06 (cudnn-frontend, issue
     // 256, named in Megatron-Bridge's performance summary).
     settings.sinks_unfused = out.engine->id == "megatron" && !has_text(row.framework, "26.08");

@@ -146,3 +146,20 @@ TEST_CASE("UnitsOfZero3AreGatheredWhileTheyAreUsed") {
     request.hardware.gpus = 1;
     CHECK_FALSE(gathers_units(request, engine));
 }
+
+TEST_CASE("AWeightUpdatedInTheBackwardPassLeavesNoGradientForTheNext") {
+    PlanRequest request = llama(8, 1);
+    request.layout = {};
+    request.recompute.mode = RecomputeMode::layer;
+    const Engine& engine = engine_named("torchtune", "compiled");
+    const auto transient = [&](bool updates) {
+        return engine_memory(request, engine, {.updates_in_backward = updates}, Replay::none)
+            .transient.real();
+    };
+    // All 16-bit gradients at the end of the pass, or the loss and a layer's few.
+    const double gradients = 2.0 * parameters(request);
+    CHECK(transient(false) > gradients);
+    CHECK(transient(true) < gradients);
+    // One layer's weight gradients and more never go below the largest of them.
+    CHECK(transient(true) > 2.0 * 4096 * 11008);
+}
