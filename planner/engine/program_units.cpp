@@ -242,7 +242,8 @@ std::vector<ProgramBuffer> gradient_buffers(const Lowering& lowering, const Engi
             if (!gradient.valid()) continue;
             const Writes at = written[place_of(graph[gradient])];
             const auto size = static_cast<double>(numel(graph[id].shape)) * each;
-            const Position until = settings.updates_in_backward && at.last >= 0 ? at.last : last;
+            const bool at_once = settings.updates_in_backward && !units && at.last >= 0;
+            const Position until = at_once ? at.last : last;
             const Position from = at.first < 0 ? until : std::min(at.first, until);
             out.push_back({Bytes{static_cast<std::int64_t>(size)}, from, until});
         }
