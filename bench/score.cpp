@@ -14,7 +14,7 @@ void score_all_rows(benchmark::State& state) {
     library.profiles_root = root;
     library.hardware = HardwareCatalog::load(root);
     const Json document = read_json_file(root / "measured/measured.json");
-    const auto rows = measured_rows(JsonCursor(document, ""));
+    const auto rows = measured_rows(JsonCursor(document, ""), shipped_inputs(root));
     const Json timing = read_json_file(root / "engines/timing.json");
     const TimingProfile profile = timing_profile_from_json(JsonCursor(timing, ""));
     for (auto _ : state) {

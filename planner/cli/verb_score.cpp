@@ -67,7 +67,8 @@ void declare_score(CLI::App& app, Options& options) {
 Answer answer_score(const Options& options, const Style& /*style*/) {
     const Library library = load_library(options.common);
     const Json document = chosen_rows(options);
-    const auto rows = measured_rows(JsonCursor(document, ""));
+    const auto rows =
+        measured_rows(JsonCursor(document, ""), shipped_inputs(library.profiles_root));
     ScoredRows worked = work_out(rows, library);
     if (options.score.fit) {
         const Json profile = to_json(fit_profile(worked));

@@ -1,6 +1,8 @@
 #include "planner/engine/allocator_replay.h"
 
 #include <algorithm>
+#include <deque>
+#include <map>
 
 namespace headroom {
 namespace {
@@ -18,6 +20,7 @@ public:
     /// free, and the next steps find it in pieces.
     Bytes run() {
         flatten();
+        for (const auto size : plan_.scales) allocate(size, BlockStream::compute);
         for (const auto& unit : plan_.loaded) load(unit);
         for (const auto size : plan_.kept) allocate(size, BlockStream::compute);
         for (int step = 0; step < kStepsUntilSteady; ++step) {
@@ -62,14 +65,28 @@ private:
             allocate(size, BlockStream::compute);
             pool(BlockStream::compute).release(copy);
         }
+        std::vector<CachingAllocator::Handle> zeros;
+        for (const auto size : plan_.flat.zeros)
+            zeros.push_back(allocate(size, BlockStream::compute));
+        for (const auto size : plan_.flat.started) allocate(size, BlockStream::compute);
+        for (const auto handle : zeros) pool(BlockStream::compute).release(handle);
     }
 
     void load(const LoadedUnit& unit) {
-        const auto parameters = allocate(unit.whole, BlockStream::compute);
-        const auto flat = allocate(unit.whole, BlockStream::compute);
+        std::vector<CachingAllocator::Handle> passing;
+        Bytes whole{};
+        for (const auto size : unit.parameters) {
+            passing.push_back(allocate(size, BlockStream::compute));
+            whole += size;
+        }
+        for (std::size_t i = 0; i < unit.buckets.size(); i += 2) {
+            const auto end = std::min(i + 2, unit.buckets.size());
+            pass_through({unit.buckets.begin() + static_cast<std::ptrdiff_t>(i),
+                          unit.buckets.begin() + static_cast<std::ptrdiff_t>(end)});
+        }
+        passing.push_back(allocate(whole, BlockStream::compute));
         allocate(unit.shard, BlockStream::compute);
-        pool(BlockStream::compute).release(parameters);
-        pool(BlockStream::compute).release(flat);
+        for (const auto handle : passing) pool(BlockStream::compute).release(handle);
     }
 
     void micro_batches() {
@@ -78,17 +95,37 @@ private:
         const std::int64_t count = plan_.micro_batches;
         while (next < std::min(plan_.in_flight, count)) play(program_.forward, next++);
         while (done < count) {
+            const bool summed = plan_.gradients == GradientLife::summed;
+            if (summed) drop_gradients();
             play(program_.backward, done++);
+            if (summed) sum_gradients();
             if (next < count) play(program_.forward, next++);
         }
     }
 
+    void pass_through(const std::vector<Bytes>& group) {
+        std::vector<CachingAllocator::Handle> held;
+        for (const auto size : group) held.push_back(allocate(size, BlockStream::compute));
+        for (const auto handle : held) pool(BlockStream::compute).release(handle);
+    }
+
     void update() {
-        for (const auto& group : plan_.update) {
-            std::vector<CachingAllocator::Handle> held;
-            for (const auto size : group) held.push_back(allocate(size, BlockStream::compute));
-            for (const auto handle : held) pool(BlockStream::compute).release(handle);
+        pass_through(plan_.reduced);
+        if (plan_.gradients == GradientLife::reduced) drop_gradients();
+        for (const auto& group : plan_.update) pass_through(group);
+        if (plan_.gradients == GradientLife::step) drop_gradients();
+    }
+
+    /// Each is added to its fp32 sum through an fp32 copy.
+    void sum_gradients() {
+        for (const auto& [buffer, handle] : gradients_) {
+            pass_through({2 * program_.buffers[buffer].size});
         }
+    }
+
+    void drop_gradients() {
+        for (const auto& [buffer, handle] : gradients_) pool(BlockStream::compute).release(handle);
+        gradients_.clear();
     }
 
     void play(const std::vector<ProgramEvent>& events, std::int64_t batch) {
@@ -98,10 +135,24 @@ private:
             const ProgramBuffer& buffer = program_.buffers[event.buffer];
             if (event.kind == EventKind::allocate) {
                 handles[event.buffer] = allocate(buffer.size, buffer.stream);
-            } else {
+                if (buffer.life == BufferLife::two_later) wait_two(handles[event.buffer]);
+            } else if (goes(event.buffer, handles[event.buffer])) {
                 pool(buffer.stream).release(handles[event.buffer]);
             }
         }
+    }
+
+    void wait_two(CachingAllocator::Handle handle) {
+        waiting_.push_back(handle);
+        if (waiting_.size() <= 2) return;
+        pool(BlockStream::compute).release(waiting_.front());
+        waiting_.pop_front();
+    }
+
+    bool goes(std::uint32_t at, CachingAllocator::Handle handle) {
+        const BufferLife life = program_.buffers[at].life;
+        if (life == BufferLife::two_later) return false;
+        return life == BufferLife::micro_batch || !gradients_.try_emplace(at, handle).second;
     }
 
     const StepProgram& program_;
@@ -109,6 +160,8 @@ private:
     std::vector<CachingAllocator> pools_;
     std::vector<std::vector<CachingAllocator::Handle>> handles_ =
         std::vector<std::vector<CachingAllocator::Handle>>(kMostInFlight);
+    std::map<std::uint32_t, CachingAllocator::Handle> gradients_{};  ///< that stay, by buffer
+    std::deque<CachingAllocator::Handle> waiting_{};
     Bytes peak_{};
 };
 

@@ -65,6 +65,12 @@ enum class Gathering : std::uint8_t {
     fsdp1,  ///< flat parameters on a stream of their own, the outer unit through the whole step
     fsdp2,  ///< gathered and copied out: buffers on two more streams, fp32 reduction
 };
+/// Whose states lie in flat blocks.
+enum class FlatStates : std::uint8_t {
+    none,
+    megatron,   ///< Megatron-Core: one buffer of weights, one of gradients
+    deepspeed,  ///< DeepSpeed's ZeRO-1: weights, and this rank's masters and moments
+};
 /// How a pipeline's layers are dealt to its stages.
 enum class StageSplit : std::uint8_t {
     even,
@@ -120,9 +126,10 @@ struct FrameworkBuffers {
     /// at once.
     double update_copies = 0.0;
     bool pipeline_buffers = false;  ///< DeepSpeed's pipeline engine: inputs and outputs stay
-    bool flat_states = false;       ///< Megatron-Core: one buffer of weights, one of gradients
-    bool whole_scales = false;      ///< scales of 4-bit weights stay whole, on every rank's device
-    bool adapters_apart = false;    ///< FSDP1: an adapter's matrices are units of their own
+    FlatStates flat_states = FlatStates::none;
+    bool whole_scales = false;    ///< scales of 4-bit weights stay whole, on every rank's device
+    bool adapters_apart = false;  ///< FSDP1: an adapter's matrices are units of their own
+    bool broadcasts_weights = false;  ///< FSDP1's sync_module_states: rank 0's, before they are cut
     /// FSDP2, without adapters: embedding and head are units of their own.
     bool outer_apart = false;
     /// FSDP1 under no_sync: a unit's unsharded gradient, of frozen views too, stays.
@@ -189,6 +196,9 @@ struct EngineSettings {
     StageSplit stages = StageSplit::even;
     std::optional<SegmentGrowth> segments{};  ///< instead of the engine's own
     RecomputedModules recomputes{};
+    /// Dense feed-forwards are CUDA graphs: what they keep lies in the graphs' own pool, which is
+    /// reserved but, once they are captured, not allocated.
+    bool graphs_feed_forward = false;
     AdapterForm adapter = AdapterForm::low_rank;
     std::int64_t first_adapted_layer = 0;  ///< layers before it have no adapter
     std::int64_t loss_chunks = 0;          ///< > 0: the loss takes so many turns

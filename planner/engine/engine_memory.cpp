@@ -2,19 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <map>
 #include <string_view>
-#include <vector>
 
 #include "planner/cost/pipeline.h"
-#include "planner/engine/allocator_replay.h"
+#include "planner/engine/replayed_memory.h"
 
 namespace headroom {
 namespace {
-
-/// Micro-batches after which a steady pipeline repeats itself.
-constexpr std::int64_t kExtraMicroBatches = 2;
 
 /// Micro-batches that a stage holds; of interleaved chunks, a part of one counts as that part.
 double micro_batches_in_flight(const PlanRequest& request, std::int64_t stage) {
@@ -44,7 +38,7 @@ Bytes pipeline_buffers(const PlanRequest& request, const Stage& stage, double in
     const double ends = (stage.has_embedding ? 0.0 : 1.0) + (stage.has_head ? 0.0 : 1.0);
     const double waiting = ranks > 1.0 ? whole / ranks : ends * whole;
     const double restored = ranks > 1.0 ? 2.0 * whole : 0.0;
-    return Bytes{static_cast<std::int64_t>(waiting * in_flight + 2.0 * whole / ranks + restored)};
+    return Bytes{static_cast<std::int64_t>(waiting * in_flight + ends * whole / ranks + restored)};
 }
 
 /// Buffers whose size is that of a batch rather than of the weights.
@@ -71,30 +65,6 @@ Bytes batch_buffers(const PlanRequest& request, const Engine& engine, const Lowe
     return sum;
 }
 
-/// The two moments of every parameter, as large as this rank's part of them.
-std::vector<Bytes> moment_pieces(const Lowering& lowering, const StateMemory& states) {
-    double elements = 0.0;
-    for (const auto& unit : lowering.units) {
-        if (unit.trainable) elements += static_cast<double>(unit.elements);
-    }
-    std::vector<Bytes> pieces;
-    if (elements <= 0.0) return pieces;
-    const double each = states.moments.real() / elements / 2.0;
-    for (const auto& unit : lowering.units) {
-        if (!unit.trainable) continue;
-        for (const auto id : unit.parameters) {
-            const auto size = static_cast<double>(numel(lowering.graph[id].shape)) * each;
-            pieces.insert(pieces.end(), 2, Bytes{static_cast<std::int64_t>(size)});
-        }
-    }
-    return pieces;
-}
-
-std::vector<Bytes> in_pieces(Bytes size, std::size_t pieces) {
-    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(pieces, 1));
-    return std::vector<Bytes>(static_cast<std::size_t>(count), Bytes{size.count() / count});
-}
-
 /// Device memory that a process has before it allocates: of its context, and of libraries. Before
 /// CUDA 11.7 a context holds every kernel of PyTorch: BigScience's logs of bare contexts.
 Bytes outside_of(const HardwareProfile& gpu, const Engine& engine) {
@@ -111,103 +81,6 @@ Bytes outside_of(const HardwareProfile& gpu, const Engine& engine) {
     return context + engine.buffers.outside;
 }
 
-/// Layers one by one, then what is outside of them.
-std::vector<LoadedUnit> loaded_units(const Lowering& lowering, const Engine& engine) {
-    const auto& request = lowering.request;
-    if (engine.gathering != Gathering::fsdp1 || !gathers_units(request, engine)) return {};
-    std::map<std::int32_t, Bytes> layers;
-    for (const auto& unit : lowering.units) {
-        layers[unit.layer] += bytes(lowering.graph[unit.weights]);
-    }
-    const bool host = request.offload.parameters != Tier::device;
-    std::vector<LoadedUnit> units;
-    for (const auto& [layer, whole] : layers) {
-        const Bytes shard = host ? Bytes{} : whole / request.layout.shard_group();
-        units.insert(layer < 0 ? units.end() : units.begin(), {whole, shard});
-    }
-    return units;
-}
-
-/// DeepSpeed's default bucket, in bytes of 16-bit values.
-constexpr std::int64_t kBucket = 2 * 500'000'000;
-
-/// Bytes of gradients that fill a bucket alone: flattening one tensor is a view, no copy.
-std::int64_t alone_in_a_bucket(const Lowering& lowering) {
-    std::int64_t sum = 0;
-    for (const auto& unit : lowering.units) {
-        for (const auto id : unit.parameters) {
-            const std::int64_t size = 2 * numel(lowering.graph[id].shape);
-            if (unit.trainable && size >= kBucket) sum += size;
-        }
-    }
-    return sum;
-}
-
-/// What the end of a step allocates. Flat copies of DeepSpeed's ZeRO-1 (stage2.py): gradients in
-/// buckets, or in one block where their dtype is another than the weights' (bf16_optimizer.py);
-/// then this rank's fp32 gradients; then what weights are gathered into, in whole shards.
-std::vector<std::vector<Bytes>> update_groups(const Lowering& lowering, const StateMemory& states) {
-    if (states.flat == Bytes{}) return {in_pieces(states.update, lowering.units.size())};
-    const std::int64_t all = states.flat.count();
-    const bool one_block = states.gradients > 2 * states.flat;
-    const std::int64_t each = one_block ? all : kBucket;
-    std::vector<Bytes> buckets;
-    const std::int64_t copied = one_block ? all : all - alone_in_a_bucket(lowering);
-    for (std::int64_t left = copied; left > 0; left -= each) {
-        buckets.push_back(Bytes{std::min(left, each)});
-    }
-    const auto shards = static_cast<std::size_t>(std::max<std::int64_t>(all / kBucket, 1));
-    return {buckets, {states.update - states.flat}, in_pieces(states.flat, shards)};
-}
-
-/// Ranks of a group that are replayed where each holds another slice of the states.
-constexpr std::int64_t kMostSlices = 8;
-
-/// The fullest rank's, where each holds another slice of flat states.
-Bytes fullest_reserve(const Lowering& lowering, const StateMemory& states,
-                      const StepProgram& program, ReplayPlan plan, Bytes early) {
-    const std::vector<FlatGroup> groups = flat_groups(lowering);
-    std::int64_t ranks = 1;
-    for (const auto& group : groups) ranks = std::max(ranks, group.shards);
-    const std::int64_t step = ceil_div(ranks, kMostSlices);
-    Bytes most{};
-    for (std::int64_t rank = 0; rank < ranks; rank += step) {
-        plan.flat = flat_buffers(groups, states, rank);
-        plan.moments = plan.flat.moments;
-        const Bytes flat = plan.flat.kept();
-        plan.kept = in_pieces(early - std::min(flat, early), lowering.units.size());
-        most = std::max(most, replayed_reserve(program, plan));
-    }
-    return most;
-}
-
-Bytes reserved_memory(const Lowering& lowering, const Engine& engine, const EngineMemory& memory,
-                      const StateMemory& states, const StepProgram& program,
-                      const EngineSettings& settings, double in_flight) {
-    const auto& request = lowering.request;
-    const auto& gpu = request.hardware.profile;
-    const auto whole = static_cast<std::int64_t>(std::ceil(in_flight - 1e-9));
-    ReplayPlan plan{.moments = moment_pieces(lowering, states),
-                    .loaded = loaded_units(lowering, engine),
-                    .update = update_groups(lowering, states),
-                    .in_flight = whole,
-                    .rules = {.growth = settings.segments.value_or(engine.segments),
-                              .divisions = engine.size_divisions}};
-    Bytes late{};
-    for (const auto size : plan.moments) late += size;
-    const Bytes early = memory.states + memory.buffers - late;
-    plan.micro_batches =
-        std::max<std::int64_t>(std::min(request.train.accumulation, whole + kExtraMicroBatches), 1);
-    plan.limit = gpu.memory_capacity - outside_of(gpu, engine);
-    if (engine.buffers.flat_states && request.adapter.kind == AdapterKind::none) {
-        return std::max(memory.allocated, fullest_reserve(lowering, states, program, plan, early));
-    }
-    Bytes loaded{};
-    for (const auto& unit : plan.loaded) loaded += unit.shard;
-    plan.kept = in_pieces(early - std::min(loaded, early), lowering.units.size());
-    return std::max(memory.allocated, replayed_reserve(program, plan));
-}
-
 EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
                           const EngineSettings& settings, std::int64_t index, Replay replay) {
     const Lowering lowering = engine_step(request, engine_stage(request, settings, index));
@@ -222,11 +95,19 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
     out.transient = peak_of(program, in_flight);
     out.allocated = out.states + out.buffers + out.transient;
     if (!settings.updates_in_backward) {  // else all gradients are never there at once
-        out.allocated = std::max(out.allocated, states.kept() + states.buffers + states.update);
+        const Bytes update = std::max(states.update, states.flat);
+        out.allocated = std::max(out.allocated, states.kept() + states.buffers + update);
     }
     out.reserved = out.allocated;
-    if (replay == Replay::allocator && engine.launch != Launch::native) {
-        out.reserved = reserved_memory(lowering, engine, out, states, program, settings, in_flight);
+    if (settings.graphs_feed_forward) {
+        EngineSettings eager = settings;
+        eager.graphs_feed_forward = false;
+        out.reserved = stage_memory(request, engine, eager, index, replay).reserved;
+    } else if (replay == Replay::allocator && engine.launch != Launch::native) {
+        const auto& gpu = request.hardware.profile;
+        const StageStep step{lowering, states, program, in_flight};
+        out.reserved = reserved_memory(step, engine, settings, out,
+                                       gpu.memory_capacity - outside_of(gpu, engine));
     }
     return out;
 }

@@ -174,7 +174,6 @@ StateMemory state_memory(const Lowering& lowering, const Engine& engine,
     out.gathered = gathered_units(request, engine, each, counts);
     if (request.layout.zero <= 1 && request.layout.replicas() > 1) {
         out.flat = bytes_of_elements(trained, buffers.update_copies);
-        out.update += out.flat;
     }
     offload_states(out, request, buffers.whole_scales ? scales : Bytes{});
     return out;

@@ -15,7 +15,7 @@ struct StateMemory {
     Bytes buffers{};    ///< buckets, dummy gradients, workspaces
     Bytes gathered{};  ///< ZeRO-3: weights and gradients of units in use, where they are not events
     Bytes update{};    ///< temporaries of the update, when activations are gone
-    Bytes flat{};      ///< of `update`: copies of all gradients, in flat blocks
+    Bytes flat{};      ///< copies of all gradients, in flat blocks that go before the update
 
     [[nodiscard]] Bytes kept() const { return weights + gradients + optimizer; }
 };

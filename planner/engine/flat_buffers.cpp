@@ -36,6 +36,7 @@ Bytes FlatBuffers::kept() const {
     Bytes all{};
     for (const auto size : buffers) all += size;
     for (const auto size : masters) all += size;
+    for (const auto size : started) all += size;
     return all;
 }
 
@@ -80,6 +81,23 @@ FlatBuffers flat_buffers(const std::vector<FlatGroup>& groups, const StateMemory
             out.masters.push_back(of(count, master));
             out.moments.insert(out.moments.end(), 2, of(count, moments));
         }
+    }
+    return out;
+}
+
+bool sums_apart(const StateMemory& states) { return states.gradients > 2 * states.weights; }
+
+FlatBuffers zero1_buffers(const std::vector<FlatGroup>& groups, const StateMemory& states) {
+    FlatBuffers out;
+    for (const auto& group : groups) {
+        const std::int64_t all = sum(group.elements);
+        const std::int64_t mine = ceil_div(all, group.shards);
+        for (const auto count : group.elements) out.weights.push_back(of(count, 2.0));
+        out.buffers.push_back(of(all, 2.0));
+        out.masters.push_back(of(mine, 4.0));
+        (sums_apart(states) ? out.buffers : out.zeros)
+            .push_back(of(sums_apart(states) ? all : mine, 4.0));
+        out.started.insert(out.started.end(), 2, of(mine, 4.0));
     }
     return out;
 }

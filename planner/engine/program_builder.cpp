@@ -167,7 +167,10 @@ void ProgramBuilder::collect() {
         const bool own = root_[i] == static_cast<std::int32_t>(i);
         if (!own || first_[i] < 0 || tensor.persistent || tensor.place != Place::device) continue;
         const Bytes size{bytes(tensor).count() + extra_[i]};
-        program_.buffers.push_back({size, first_[i], last_[i], stream_of(first_[i])});
+        const bool output = engine_.buffers.retained_logits > 0.0 && tensor.role == Role::logits &&
+                            tensor.dtype == DType::f32;
+        program_.buffers.push_back({size, first_[i], last_[i], stream_of(first_[i]),
+                                    output ? BufferLife::two_later : BufferLife::micro_batch});
     }
 }
 
@@ -181,13 +184,14 @@ BlockStream ProgramBuilder::stream_of(std::int32_t at) const {
     return exchanges ? BlockStream::exchange : BlockStream::compute;
 }
 
-/// The first op after the stage's last layer: what is made from there on is there for one
-/// micro-batch at a time, however many wait in a pipeline.
+/// The first op of the loss, or where another stage has it, of the backward pass: what is made from
+/// there on is there for one micro-batch at a time, however many wait in a pipeline.
 std::size_t ProgramBuilder::loss_begin() const {
     std::size_t begin = 0;
     for (std::size_t at = 0; at < graph_.ops.size(); ++at) {
         const OpNode& node = graph_.ops[at];
-        if (node.phase == Phase::forward && node.layer >= 0) begin = at + 1;
+        const bool forward = node.phase == Phase::forward && !node.recomputed;
+        if (forward && (node.layer >= 0 || !lowering_.stage.has_head)) begin = at + 1;
     }
     return begin;
 }

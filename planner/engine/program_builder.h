@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -41,6 +42,7 @@ private:
     void keep_adapter(const OpNode& node);
     void keep_loss(const OpNode& node, std::size_t at);
     void keep_quantized_input(const OpNode& node, std::size_t at);
+    [[nodiscard]] std::size_t graph_end(std::size_t at) const;
     void narrow_inputs(const OpNode& node);
     void add_scratch(const OpNode& node, std::size_t at);
     void add_head(const OpNode& node, std::size_t at);
@@ -65,6 +67,7 @@ private:
     void touch(TensorId id, std::size_t at);
     void keep(TensorId with, std::int64_t bytes);
     void scratch(std::size_t at, std::int64_t bytes);
+    void weight_gradient(const OpNode& node, std::size_t at);
     [[nodiscard]] std::size_t root(TensorId id) const {
         return static_cast<std::size_t>(root_[static_cast<std::size_t>(id.index)]);
     }
@@ -83,6 +86,7 @@ private:
     std::vector<std::int32_t> last_;
     std::int32_t dropped_layer_ = -1;  ///< whose shared adapter dropout is counted
     std::int32_t head_at_ = -1;
+    std::set<std::int32_t> held_{};  ///< gradients that were written before
     StepProgram program_{};
 };
 

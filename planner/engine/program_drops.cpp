@@ -78,7 +78,7 @@ void ProgramBuilder::drop_modules() {
             const std::string_view part = graph_[id].label.part;
             const bool named = std::ranges::find(kFeedForward, part) != kFeedForward.end();
             const bool latent = std::ranges::find(kLatentUp, part) != kLatentUp.end();
-            if ((settings_.recomputes.feed_forward && named) ||
+            if (((settings_.recomputes.feed_forward || settings_.graphs_feed_forward) && named) ||
                 (settings_.recomputes.latent_up && latent)) {
                 drop(id);
             }

@@ -114,8 +114,18 @@ void ProgramBuilder::keep_quantized_input(const OpNode& node, std::size_t at) {
         const bool whole = lowering_.request.recompute.mode == RecomputeMode::none;
         if (whole || node.recomputed || node.layer < 0) input = inputs[0];
     } else if (input.valid()) {
-        touch(input, at);
+        touch(input, graph_end(at));
     }
+}
+
+/// Where the autograd graph of an op goes, with what it keeps as attributes rather than as saved
+/// tensors: with its layer, where that is run again in the backward pass, else with the step.
+std::size_t ProgramBuilder::graph_end(std::size_t at) const {
+    const std::size_t end = graph_.ops.size() - 1;
+    const std::int32_t layer = graph_.ops[at].layer;
+    if (lowering_.request.recompute.mode == RecomputeMode::none || layer < 0) return end;
+    while (at < end && graph_.ops[at + 1].layer == layer) ++at;
+    return at;
 }
 
 bool ProgramBuilder::keeps_narrow_inputs() const {
@@ -152,15 +162,31 @@ void ProgramBuilder::add_scratch(const OpNode& node, std::size_t at) {
     } else if (std::holds_alternative<Dequantize>(node.op)) {
         if (engine_.decomposition.dequantizes_twice) scratch(at, size(graph_.outputs(node)[0]));
     } else if (std::holds_alternative<LinearGradWeight>(node.op) ||
-               std::holds_alternative<GroupedGradWeight>(node.op)) {
-        if (engine_.weight_gradient == WeightGradient::main ||
-            gradients_appear(lowering_.request, engine_)) {
-            return;
-        }
-        scratch(at, 2 * elements(graph_.outputs(node)[0]));
+               std::holds_alternative<GroupedGradWeight>(node.op) ||
+               std::holds_alternative<EmbeddingGrad>(node.op)) {
+        weight_gradient(node, at);
     } else if (is_head(node)) {
         add_head(node, at);
     }
+}
+
+/// Where gradients stay from micro-batch to micro-batch: what a product or a table puts out before
+/// it is added.
+void ProgramBuilder::weight_gradient(const OpNode& node, std::size_t at) {
+    if (engine_.weight_gradient == WeightGradient::main ||
+        gradients_appear(lowering_.request, engine_)) {
+        return;
+    }
+    const bool own = engine_.weight_gradient == WeightGradient::own;
+    if (std::holds_alternative<EmbeddingGrad>(node.op) && !own) return;
+    const TensorId gradient = graph_.outputs(node)[0];
+    const bool whole = own && lowering_.request.layout.zero < 2;
+    const bool stays = whole && held_.insert(gradient.index).second;
+    const auto here = static_cast<std::int32_t>(at);
+    program_.buffers.push_back({.size = Bytes{2 * elements(gradient)},
+                                .first = here,
+                                .last = here,
+                                .life = stays ? BufferLife::first_stays : BufferLife::micro_batch});
 }
 
 /// A head that is 4-bit, or scaled as every product is.

@@ -2,48 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <variant>
 
+#include "planner/engine/unit_span.h"
 #include "planner/technique/states.h"
 
 namespace headroom {
 namespace {
-
-using Position = std::int32_t;
-
-/// A layer's unit in the op list: its forward pass, its backward pass and its weights.
-struct UnitSpan {
-    Position forward_begin = -1;
-    Position forward_end = -1;
-    Position backward_begin = -1;
-    Position backward_end = -1;
-    std::int64_t gathered = 0;  ///< bytes as they travel
-    std::int64_t trained = 0;   ///< elements that get a gradient
-};
-
-std::map<std::int32_t, UnitSpan> layer_spans(const Lowering& lowering) {
-    std::map<std::int32_t, UnitSpan> spans;
-    const auto& ops = lowering.graph.ops;
-    for (std::size_t at = 0; at < ops.size(); ++at) {
-        if (ops[at].layer < 0) continue;
-        UnitSpan& span = spans[ops[at].layer];
-        const auto here = static_cast<Position>(at);
-        const bool forward = ops[at].phase == Phase::forward;
-        Position& begin = forward ? span.forward_begin : span.backward_begin;
-        if (begin < 0) begin = here;
-        (forward ? span.forward_end : span.backward_end) = here;
-    }
-    return spans;
-}
-
-bool is_outer(const StateUnit& unit) {
-    return unit.kind == UnitKind::embedding || unit.kind == UnitKind::head || unit.layer < 0;
-}
-
-bool outer_apart(const PlanRequest& request, const Engine& engine) {
-    return engine.buffers.outer_apart && engine.gathering == Gathering::fsdp2 &&
-           request.adapter.kind == AdapterKind::none;
-}
 
 /// Collects the buffers of a step's units in the order of its layers.
 class UnitBuffers {
@@ -108,7 +72,10 @@ private:
             const bool copies = engine_.gathering == Gathering::fsdp2;
             put(outer_.gathered, 0, end_, copies ? BlockStream::compute : BlockStream::gather);
         }
-        if (offloads()) put(outer_.gathered / shards_, 0, 0, BlockStream::offload);
+        if (offloads()) {
+            const Position next = spans_.empty() ? 0 : spans_.front().forward_begin;
+            put(outer_.gathered / shards_, 0, next, BlockStream::offload);
+        }
         reduce_outer(outer_, end_);
     }
 
@@ -163,10 +130,13 @@ private:
         put(span.gathered, std::min(prefetched, span.backward_begin), span.backward_end,
             BlockStream::gather);
         if (offloads()) {
-            put(span.gathered / shards_, span.forward_begin, span.forward_begin,
-                BlockStream::offload);
-            put(span.gathered / shards_, span.backward_begin, span.backward_begin,
-                BlockStream::offload);
+            // The gather's stream was told of a shard's copy: it is free when the device has passed
+            // that, and the host asks for the next unit's before.
+            const UnitSpan& before = spans_[i > 0 ? i - 1 : 0];
+            put(span.gathered / shards_, span.forward_begin,
+                last ? span.forward_end : next.forward_begin, BlockStream::offload);
+            put(span.gathered / shards_, span.backward_begin,
+                i > 0 ? before.backward_begin : span.backward_end, BlockStream::offload);
         }
         if (span.trained > 0 && !engine_.buffers.adapters_apart) flat_gradient(span);
     }
@@ -189,66 +159,11 @@ private:
     std::vector<ProgramBuffer> out_{};
 };
 
-/// Positions of the first and the last write of some bytes; -1: none.
-struct Writes {
-    Position first = -1;
-    Position last = -1;
-};
-
-/// Where a tensor's bytes lie: sums of a gradient are tensors of their own in one place.
-using BytesPlace = std::pair<std::int32_t, std::int64_t>;
-BytesPlace place_of(const Tensor& tensor) { return {tensor.storage.index, tensor.offset.count()}; }
-
-std::map<BytesPlace, Writes> writes_of(const StepGraph& graph) {
-    std::map<BytesPlace, Writes> written;
-    for (std::size_t at = 0; at < graph.ops.size(); ++at) {
-        for (const auto id : graph.outputs(graph.ops[at])) {
-            Writes& each = written[place_of(graph[id])];
-            if (each.first < 0) each.first = static_cast<Position>(at);
-            each.last = static_cast<Position>(at);
-        }
-    }
-    return written;
-}
-
 }  // namespace
 
 bool gathers_units(const PlanRequest& request, const Engine& engine) {
     return engine.gathering != Gathering::kept && request.layout.zero >= 3 &&
            request.layout.pipeline == 1 && request.layout.shard_group() > 1;
-}
-
-std::vector<ProgramBuffer> gradient_buffers(const Lowering& lowering, const Engine& engine,
-                                            const EngineSettings& settings) {
-    std::vector<ProgramBuffer> out;
-    const bool units = gathers_units(lowering.request, engine);
-    if (!units && !gradients_appear(lowering.request, engine)) return out;
-    const bool own = engine.weight_gradient == WeightGradient::own && !units;
-    const double stated =
-        settings.gradient_bytes > 0.0 ? settings.gradient_bytes : engine.states.gradient;
-    const double each = own ? stated : 2.0;
-    const StepGraph& graph = lowering.graph;
-    auto written = writes_of(graph);
-    const auto spans = layer_spans(lowering);
-    const auto end = static_cast<Position>(graph.ops.size()) - 1;
-    const bool apart = units && !spans.empty() && outer_apart(lowering.request, engine);
-    for (const auto& unit : lowering.units) {
-        const auto span = spans.find(unit.layer);
-        Position last = end;
-        if (apart && unit.kind == UnitKind::head) last = spans.rbegin()->second.backward_begin - 1;
-        if (units && !is_outer(unit) && span != spans.end()) last = span->second.backward_end;
-        for (const auto id : unit.parameters) {
-            const TensorId gradient = graph[id].parameter.gradient;
-            if (!gradient.valid()) continue;
-            const Writes at = written[place_of(graph[gradient])];
-            const auto size = static_cast<double>(numel(graph[id].shape)) * each;
-            const bool at_once = settings.updates_in_backward && !units && at.last >= 0;
-            const Position until = at_once ? at.last : last;
-            const Position from = at.first < 0 ? until : std::min(at.first, until);
-            out.push_back({Bytes{static_cast<std::int64_t>(size)}, from, until});
-        }
-    }
-    return out;
 }
 
 std::vector<ProgramBuffer> gathered_buffers(const Lowering& lowering, const Engine& engine) {

@@ -11,12 +11,22 @@ namespace headroom {
 enum class BlockStream : std::uint8_t { compute, gather, reduce, offload, exchange };
 inline constexpr std::size_t kBlockStreams = 5;
 
+/// How long a buffer of a micro-batch's program is there in a step of many.
+enum class BufferLife : std::uint8_t {
+    micro_batch,  ///< from its allocation to its last reader
+    /// A weight's gradient: the first micro-batch's stays until the update, those of the others are
+    /// added to it and go at once.
+    first_stays,
+    two_later,  ///< until that of the micro-batch after the next is made
+};
+
 /// One transient buffer of a micro-batch.
 struct ProgramBuffer {
     Bytes size{};
     std::int32_t first = 0;  ///< position of its allocation in the op list
     std::int32_t last = 0;   ///< position of its last reader
     BlockStream stream = BlockStream::compute;
+    BufferLife life = BufferLife::micro_batch;
 };
 
 enum class EventKind : std::uint8_t { allocate, release };

@@ -67,7 +67,7 @@ const Json& part(const JsonCursor& row, std::string_view key) {
     return found.value();
 }
 
-MeasuredRow row_of(const JsonCursor& json) {
+MeasuredRow row_of(const JsonCursor& json, const Json& inputs) {
     MeasuredRow row{.id = json.at("id").string(),
                     .source = json.string_or("source", ""),
                     .group = json.string_or("group", ""),
@@ -77,6 +77,7 @@ MeasuredRow row_of(const JsonCursor& json) {
                     .hardware = part(json, "hardware"),
                     .setup = part(json, "setup"),
                     .starter = flag_of(json.value(), "starter")};
+    if (!inputs.is_null()) row.setup.update(inputs);
     const Json& measured = part(json, "measured");
     row.framework = text_of(row.setup, "framework");
     row.model_name = text_of(row.model, "name");
@@ -138,9 +139,29 @@ bool has_text(std::string_view text, std::string_view part) {
     return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
-std::vector<MeasuredRow> measured_rows(const JsonCursor& json) {
+StatedInputs stated_inputs(const JsonCursor& json) {
+    StatedInputs inputs;
+    for (const auto& element : json.elements()) {
+        element.only({"id", "setup", "source"});
+        if (element.at("source").string().empty()) element.at("source").fail("must not be empty");
+        inputs[element.at("id").string()] = part(element, "setup");
+    }
+    return inputs;
+}
+
+StatedInputs shipped_inputs(const std::filesystem::path& profiles_root) {
+    const auto path = profiles_root / "measured" / "inputs.json";
+    if (!std::filesystem::exists(path)) return {};
+    const Json document = read_json_file(path.string());
+    return stated_inputs(JsonCursor(document, ""));
+}
+
+std::vector<MeasuredRow> measured_rows(const JsonCursor& json, const StatedInputs& inputs) {
     std::vector<MeasuredRow> rows;
-    for (const auto& element : json.elements()) rows.push_back(row_of(element));
+    for (const auto& element : json.elements()) {
+        const auto stated = inputs.find(element.at("id").string());
+        rows.push_back(row_of(element, stated == inputs.end() ? Json() : stated->second));
+    }
     return rows;
 }
 

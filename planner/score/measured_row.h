@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,8 +41,16 @@ struct MeasuredRow {
     bool starter = false;
 };
 
+/// Inputs that a row's source states and its document does not, or states otherwise: members of
+/// `setup` to put in their place, by the row's id.
+using StatedInputs = std::map<std::string, Json>;
+/// Reads an array of {id, setup, source}. Throws InputError.
+StatedInputs stated_inputs(const JsonCursor& json);
+/// Those of measured/inputs.json under a profiles root; none where there is no such file.
+StatedInputs shipped_inputs(const std::filesystem::path& profiles_root);
+
 /// Reads a document of measurements: an array of rows. Throws InputError.
-std::vector<MeasuredRow> measured_rows(const JsonCursor& json);
+std::vector<MeasuredRow> measured_rows(const JsonCursor& json, const StatedInputs& inputs = {});
 
 /// Tolerant readers of a row's parts: a number, or text that is one; the text of any value.
 std::optional<double> number_of(const Json& object, std::string_view key);

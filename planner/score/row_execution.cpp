@@ -32,6 +32,8 @@ void read_execution(const MeasuredRow& row, ExpressedRow& out) {
     const auto& layout = out.request.layout;
     settings.recomputed_share = recomputed_share(text_of(row.setup, "recompute"), out.request);
     settings.deterministic = flag_of(row.setup, "deterministic");
+    settings.graphs_feed_forward =
+        has_text(text_of(row.setup, "cuda_graph_scope"), "mlp") && !out.request.model.moe;
     settings.updates_in_backward = flag_of(row.setup, "optimizer_in_bwd");
     // cuDNN's attention with sinks is slow up to the containers of 2026-06 (cudnn-frontend, issue
     // 256, named in Megatron-Bridge's performance summary).

@@ -211,39 +211,6 @@ void read_recompute(const MeasuredRow& row, ExpressedRow& out) {
     }
 }
 
-void read_adapter(const MeasuredRow& row, ExpressedRow& out) {
-    const std::string method = text_of(row.setup, "method");
-    const std::string lora = text_of(row.setup, "lora");
-    auto& adapter = out.request.adapter;
-    const bool quantized = has_text(method, "qlora") || !text_of(row.setup, "quantization").empty();
-    if (!has_text(method, "lora") && !has_text(method, "adapter") && !quantized) return;
-    out.request.train.goal = Goal::adapt;
-    adapter.kind = quantized ? AdapterKind::qlora : AdapterKind::lora;
-    adapter.rank = 16;
-    if (const auto at = lora.find("rank "); at != std::string::npos) {
-        adapter.rank = std::max<std::int64_t>(std::atoll(lora.c_str() + at + 5), 1);
-    }
-    if (has_text(lora, "dropout 0.1")) adapter.dropout = 0.1;
-    if (has_text(lora, "dropout 0.05")) adapter.dropout = 0.05;
-    if (has_text(method, "adapter_v2")) {
-        adapter.rank = 1;
-        out.settings.adapter = AdapterForm::scaled;
-    } else if (has_text(method, "adapter")) {
-        // LLaMA-Adapter trains a prompt in attention and no linear layer, from the third layer on
-        // (litgpt's adapter_start_layer).
-        adapter.rank = 1;
-        adapter.targets = {"q_proj"};
-        out.settings.adapter = AdapterForm::prompt;
-        out.settings.first_adapted_layer = 2;
-    } else if (out.engine->decomposition.attention.packed_view) {
-        out.settings.adapter = AdapterForm::merged;
-    }
-    if (has_text(lora, "q and v")) adapter.targets = {"q_proj", "v_proj"};
-    adapter.double_quant =
-        out.engine->double_quant || has_text(text_of(row.setup, "quantization"), "dq");
-    adapter.paged_optimizer = false;
-}
-
 void read_offload(const MeasuredRow& row, ExpressedRow& out) {
     const std::string text = text_of(row.setup, "offload");
     if (text.empty() || has_text(text, "may be")) return;

@@ -100,31 +100,6 @@ TEST_CASE("TheRemainderOfInternEvosLayersIsLast") {
     CHECK(engine_stage(request, last, 15).layers() == 4);
 }
 
-TEST_CASE("AStreamReusesItsOwnBlocksOnly") {
-    StepProgram program;
-    const Bytes size = mebibytes(64);
-    program.buffers = {{size, 0, 0, BlockStream::compute}, {size, 1, 1, BlockStream::gather}};
-    for (const std::uint32_t buffer : {0U, 1U}) {
-        program.forward.push_back({EventKind::allocate, buffer});
-        program.forward.push_back({EventKind::release, buffer});
-    }
-    CHECK(replayed_reserve(program, {}) == mebibytes(128));
-    program.buffers[1].stream = BlockStream::compute;
-    CHECK(replayed_reserve(program, {}) == mebibytes(64));
-}
-
-TEST_CASE("NothingIsReservedBeyondTheCardWhereFreeSegmentsCanGo") {
-    // Two large requests of different size, one after the other, on a card that holds one.
-    StepProgram program;
-    program.buffers = {{mebibytes(64), 0, 0}, {mebibytes(80), 1, 1}};
-    for (const std::uint32_t buffer : {0U, 1U}) {
-        program.forward.push_back({EventKind::allocate, buffer});
-        program.forward.push_back({EventKind::release, buffer});
-    }
-    CHECK(replayed_reserve(program, {}) == mebibytes(144));
-    CHECK(replayed_reserve(program, {.limit = mebibytes(100)}) == mebibytes(80));
-}
-
 TEST_CASE("ARanksSliceIsCutAtItsEndsOnly") {
     const FlatGroup group{.elements = {100, 300, 50, 150}, .shards = 2};
     CHECK(slice_of(group, 0) == std::vector<std::int64_t>{100, 200});

@@ -30,7 +30,7 @@ constexpr Decomposition kCoreFloatLoss{.norm = NormStyle::fused,
                                        .attention = {.output = OutputCopy::batched_flash}};
 constexpr FrameworkBuffers kCoreBuffers{.dummy_weight_gradients = true,
                                         .workspaces = mebibytes(96),
-                                        .flat_states = true,
+                                        .flat_states = FlatStates::megatron,
                                         .outside = mebibytes(600)};
 
 /// Versions of Megatron-Core differ by their loss and by whose timing applies.
@@ -68,7 +68,7 @@ constexpr std::array kMegatronRows{
            .states = kMainGradients,
            .buffers = {.dummy_weight_gradients = true,
                        .workspaces = mebibytes(96),
-                       .flat_states = true,
+                       .flat_states = FlatStates::megatron,
                        .dense_mask = true,
                        .outside = mebibytes(600)},
            .weight_gradient = WeightGradient::main,
@@ -90,6 +90,7 @@ constexpr std::array kMegatronRows{
            .buffers = {.workspaces = mebibytes(16),
                        .update_copies = 2.0,
                        .pipeline_buffers = true,
+                       .flat_states = FlatStates::deepspeed,
                        .retained_logits = 8.0,
                        .outside = mebibytes(1150),
                        .eager_kernels = true},
