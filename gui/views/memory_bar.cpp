@@ -197,8 +197,6 @@ void MemoryBar::paint(QPainter& painter, const QRectF& box) const {
     const double line =
         first.left + m_places.front().capacity.real() * first.width / scaleOf(m_places.front());
     painter.setPen(palette().color(QPalette::Text));
-    painter.drawText(QRectF(line - 200.0, box.top(), 200.0 + first.width, first.top - box.top()),
-                     Qt::AlignLeft | Qt::AlignTop, QString());
     const auto capacity = tr("capacity %1").arg(m_figures.memory(m_places.front().capacity));
     const double width = fontMetrics().horizontalAdvance(capacity);
     const double left = std::clamp(line - width / 2.0, box.left(), box.right() - width);
