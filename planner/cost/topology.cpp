@@ -25,6 +25,7 @@ Topology::Topology(const HardwareProfile& gpu, const ParallelLayout& layout)
     place_groups(layout);
     const NodeProfile& node = gpu.node;
     const std::int64_t in_node = std::max<std::int64_t>(node.gpus, 1);
+    in_node_ = in_node;
     const std::int64_t domain = node.nvlink_domain > 0 ? node.nvlink_domain : in_node;
     const bool has_nvlink = gpu.nvlink.count() > 0.0;
     blocks_ = {
@@ -65,6 +66,13 @@ Span Topology::span(Axis axis, std::int64_t size) const {
         const Block& block = blocks_[wire];
         const std::int64_t reached = std::max(inner, members(block.ranks, stride, size));
         span.levels[wire] = {ceil_div(reached, inner), inner, block.rate, block.latency};
+        // Where stages are smaller than a node, the last of a node's sends with all of its network.
+        const bool sends =
+            axis == Axis::pipeline && wire == static_cast<std::size_t>(Wire::network);
+        if (sends && stride < in_node_) {
+            span.levels[wire].rate =
+                block.rate * (static_cast<double>(in_node_) / static_cast<double>(stride));
+        }
         inner = reached;
     }
     LinkLevel& mesh = span.levels.front();

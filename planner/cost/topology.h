@@ -63,6 +63,7 @@ private:
 
     std::array<Group, kAxisNames.size()> groups_{};
     std::array<Block, kWires> blocks_{};
+    std::int64_t in_node_ = 1;
     Bandwidth pair_rate_{};  ///< to one peer of a point-to-point mesh; 0: switched
 };
 

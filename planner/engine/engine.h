@@ -71,6 +71,12 @@ enum class FlatStates : std::uint8_t {
     megatron,   ///< Megatron-Core: one buffer of weights, one of gradients
     deepspeed,  ///< DeepSpeed's ZeRO-1: weights, and this rank's masters and moments
 };
+/// What has a collective of its own when weights and gradients travel over the replicas.
+enum class CollectiveGrain : std::uint8_t {
+    unit,       ///< a layer or a bucket: latency is hidden by bytes
+    parameter,  ///< ZeRO-3 of 2021
+    owner,      ///< all tensors of one rank
+};
 /// How a pipeline's layers are dealt to its stages.
 enum class StageSplit : std::uint8_t {
     even,
@@ -153,12 +159,16 @@ struct Engine {
     FrameworkBuffers buffers{};
     WeightGradient weight_gradient = WeightGradient::own;
     Gathering gathering = Gathering::kept;
+    CollectiveGrain collectives = CollectiveGrain::unit;
     StageSplit stages = StageSplit::even;
     ReportedStage measured = ReportedStage::worst;
     Launch launch = Launch::eager;
     AttentionKernel attention = AttentionKernel::flash2;
     SegmentGrowth segments = SegmentGrowth::fixed;
-    std::int64_t size_divisions = 0;  ///< allocator: sizes are rounded to a power of two's parts
+    std::int64_t size_divisions = 0;    ///< allocator: sizes are rounded to a power of two's parts
+    std::int64_t softmax_multiple = 0;  ///< > 0: a fused softmax serves this many scores at once
+    bool cudnn_on_blackwell = false;    ///< attention is the device's own there
+    bool loops_over_weights = false;  ///< the update copies each gradient and each weight by itself
     bool double_quant = false;  ///< scales of 4-bit weights are quantized, unless the run says
     std::int64_t vocab_multiple = 1;  ///< the table is padded to this many rows a tensor rank
     double dropout = 0.0;             ///< unless the run says otherwise
@@ -176,7 +186,7 @@ struct RecomputedModules {
 };
 
 /// Number formats of the products.
-enum class ProductFormat : std::uint8_t { compute, fp8_tensor, fp8_block, mxfp8, nvfp4 };
+enum class ProductFormat : std::uint8_t { compute, fp8_tensor, fp8_row, fp8_block, mxfp8, nvfp4 };
 
 /// What an adapter adds to a layer.
 enum class AdapterForm : std::uint8_t {
@@ -213,6 +223,13 @@ struct EngineSettings {
     bool updates_in_backward = false;     ///< a weight is updated as soon as it has its gradient
     bool experts_span_tensor = false;     ///< the expert group takes the tensor ranks in
     bool dispatches_once_a_node = false;  ///< a token crosses the network once a node
+    std::int64_t expert_groups = 0;  ///< > 0: a token's experts lie in `groups_chosen` of so many
+    std::int64_t groups_chosen = 0;
+    bool overlaps_experts = false;       ///< expert traffic runs beside another micro-batch
+    bool graphs_step = false;            ///< one CUDA graph a step: the host launches nothing
+    bool launches_block = false;         ///< CUDA_LAUNCH_BLOCKING: the host waits for every kernel
+    double ring_share = 1.0;             ///< of a node's network that one ring of ranks reaches
+    bool sends_whole_gradients = false;  ///< a pipeline's tensor ranks each send all of a gradient
 };
 
 }  // namespace headroom

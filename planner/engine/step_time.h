@@ -46,11 +46,14 @@ struct TimedStep {
     MicroTerms middle{};  ///< of a stage that has layers alone
     double micro_batches = 1.0;
     double stages = 1.0;
-    double chunks = 1.0;        ///< a stage, of an interleaved pipeline
-    bool gathers_each = false;  ///< ZeRO-3: weights are gathered twice a micro-batch
-    bool overlaps = true;       ///< tensor and context traffic may hide
-    double pcie = 0.0;          ///< bytes a second
-    double host = 0.0;          ///< bytes a second
+    double chunks = 1.0;            ///< a stage, of an interleaved pipeline
+    bool gathers_each = false;      ///< ZeRO-3: weights are gathered twice a micro-batch
+    bool overlaps = true;           ///< tensor and context traffic may hide
+    bool overlaps_experts = false;  ///< expert traffic may hide
+    bool graphed = false;           ///< the host launches nothing
+    bool blocking = false;          ///< the host waits for every kernel
+    double pcie = 0.0;              ///< bytes a second
+    double host = 0.0;              ///< bytes a second
 };
 TimedStep timed_step(const PlanRequest& request, const Engine& engine,
                      const EngineSettings& settings);

@@ -66,6 +66,7 @@ constexpr std::array kGpuFamilies{Member{"GH100", "hopper"},
                                   Member{"rtx-a5000", "workstation-ampere"}};
 constexpr std::array kFrameworkFamilies{Member{"megatron-core", "megatron"},
                                         Member{"megatron-core-2026", "megatron"},
+                                        Member{"hai-llm", "megatron"},
                                         Member{"fsdp1", "pytorch"},
                                         Member{"llm-foundry", "pytorch"},
                                         Member{"torchtitan", "pytorch"},

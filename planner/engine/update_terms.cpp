@@ -1,5 +1,7 @@
 #include "planner/engine/update_terms.h"
 
+#include <cmath>
+
 #include "planner/cost/collective_time.h"
 #include "planner/technique/states.h"
 
@@ -12,11 +14,12 @@ public:
         : lowering_(lowering),
           engine_(engine),
           settings_(settings),
-          topology_(lowering.request.hardware.profile, lowering.request.layout),
+          topology_(seen_by_rings(lowering.request, settings), lowering.request.layout),
           bandwidth_(lowering.request.hardware.profile.memory_bandwidth.count()) {}
 
     StepTerms run() {
         add_states();
+        terms_.collectives = tensor_collectives(lowering_, engine_, settings_);
         return terms_;
     }
 
@@ -57,10 +60,27 @@ private:
             terms_.offload_bytes += elements / ranks * (gradient + 2.0);
             terms_.host_bytes += elements / ranks * passes;
         }
+        // Megatron-Core's distributed optimizer copies each gradient of its part, and writes each
+        // weight back (distrib_optimizer.py).
+        constexpr double kKernelsAWeight = 2.0;
+        if (engine_.loops_over_weights) {
+            terms_.kernels += kKernelsAWeight * std::ceil(weights_of(unit) / ranks);
+        }
         const bool full = layout.zero == 0;
         exchange(unit, terms_.reduce,
                  full ? CollectiveKind::all_reduce : CollectiveKind::reduce_scatter, gradient);
         if (!full) exchange(unit, terms_.gather, CollectiveKind::all_gather, 2.0);
+    }
+
+    /// Weights that are tensors of their own: each expert's are.
+    [[nodiscard]] double weights_of(const StateUnit& unit) const {
+        double count = 0.0;
+        for (const auto id : unit.parameters) {
+            const Shape& shape = lowering_.graph[id].shape;
+            const bool stacked = unit.kind == UnitKind::expert && shape.rank() == 3;
+            count += stacked ? static_cast<double>(shape[0]) : 1.0;
+        }
+        return count;
     }
 
     void exchange(const StateUnit& unit, std::array<double, kWires>& into, CollectiveKind kind,

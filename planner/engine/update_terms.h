@@ -4,6 +4,7 @@
 
 #include "planner/cost/topology.h"
 #include "planner/engine/engine_step.h"
+#include "planner/engine/tensor_collectives.h"
 
 namespace headroom {
 
@@ -14,6 +15,8 @@ struct StepTerms {
     double optimizer = 0.0;               ///< passes over states, by memory bandwidth
     double offload_bytes = 0.0;           ///< over PCIe
     double host_bytes = 0.0;              ///< that the host's optimizer moves
+    double kernels = 0.0;                 ///< count, of updates that loop over weights
+    TensorCollectives collectives{};
 };
 
 StepTerms update_terms(const Lowering& lowering, const Engine& engine,

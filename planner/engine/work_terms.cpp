@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "planner/cost/collective_time.h"
+#include "planner/engine/attention_terms.h"
+#include "planner/engine/dispatch_share.h"
 #include "planner/engine/product_terms.h"
 #include "planner/engine/update_terms.h"
 
@@ -20,6 +22,10 @@ double quantizing_bytes(ProductFormat format) {
         case ProductFormat::fp8_tensor:
         case ProductFormat::nvfp4:
             return 2.0 + 2.0 + 2.0;
+        case ProductFormat::fp8_row:
+            // Rows and columns are scaled apart, each from a pass of its own (torchao,
+            // Float8Linear); outputs of products with scales by row are scaled again.
+            return 2.0 * (2.0 + 2.0 + 1.0) + 2.0;
         case ProductFormat::fp8_block:
         case ProductFormat::mxfp8:
             return 2.0 + 2.0;
@@ -28,30 +34,6 @@ double quantizing_bytes(ProductFormat format) {
     }
     return 0.0;
 }
-
-/// Part of the best kernels of a device that older ones reach. FlashAttention 2 is about twice as
-/// fast as 1 and its Triton port (Dao 2023, figure 4), FlashAttention 3 on an H100 1.5 to 2 times
-/// as fast as 2 (Shah et al. 2024).
-double attention_share(AttentionKernel kernel, const HardwareProfile& gpu) {
-    constexpr double kTriton = 0.5;
-    constexpr double kFlash2OnNewer = 0.6;
-    const bool newer = gpu.chip == "GH100" || gpu.chip == "GB100" || gpu.chip == "GB110";
-    const double flash2 = newer ? kFlash2OnNewer : 1.0;
-    switch (kernel) {
-        case AttentionKernel::triton:
-            return kTriton * flash2;
-        case AttentionKernel::flash2:
-            return flash2;
-        case AttentionKernel::native:
-            break;
-    }
-    return 1.0;
-}
-
-/// Passes over the scores of an attention that stores them (Transformer Engine's unfused one).
-/// Forward: written, softmax reads and writes, read by the second product; backward: written,
-/// softmax's gradient reads two and writes, two products read it and one the probabilities.
-constexpr double kScorePasses = 4.0 + 7.0;
 
 /// Kernels that an expert of this rank adds to a layer: two products, each with two gradients.
 constexpr double kKernelsAnExpert = 6.0;
@@ -65,9 +47,9 @@ public:
           engine_(engine),
           settings_(settings),
           topology_(gpu_, lowering.request.layout),
+          rings_(seen_by_rings(lowering.request, settings), lowering.request.layout),
           bandwidth_(gpu_.memory_bandwidth.count()),
-          attention_(attention_share(
-              settings.deterministic ? AttentionKernel::flash2 : engine.attention, gpu_)) {
+          attention_(attention_share(engine, settings, gpu_)) {
         const auto rate = [&](DType dtype) {
             const auto found = gpu_.peak.find(dtype);
             return found != gpu_.peak.end() ? found->second : FlopRate{};
@@ -107,11 +89,14 @@ private:
         micro.kernels += times;
         const double bytes = done.moved.real() / bandwidth_;
         if (std::holds_alternative<TopK>(node.op) && !node.recomputed) add_expert_layer();
+        const ExtraPasses unfused = unfused_softmax(graph_, node, engine_);
+        micro.kernels += times * unfused.kernels;
+        micro.counted += times * unfused.bytes / bandwidth_;
         if (done.matrix.count() <= 0.0) {
             micro.memory += times * bytes;
         } else if (is_attention(node.op)) {
             micro.attention += times * done.matrix.count() / (peak_ * attention_);
-            add_stored_scores(node);
+            micro.counted += stored_score_bytes(graph_, node, settings_) / bandwidth_;
         } else if (is_batched(node.op)) {
             micro.batched += times * std::max(done.matrix.count() / peak_, bytes);
         } else {
@@ -140,10 +125,29 @@ private:
             micro.counted += times * quantizing_bytes(settings_.format) * e.count * e.rows *
                              e.depth / bandwidth_;
         }
-        if (gradient && engine_.weight_gradient == WeightGradient::main) {
-            constexpr double kReadAndWrite = 4.0 + 4.0;  // the fp32 sum that the product adds to
-            micro.counted += times * kReadAndWrite * e.count * e.rows * e.columns / bandwidth_;
+        if (gradient) {
+            micro.counted += times * summed_bytes() * e.count * e.rows * e.columns / bandwidth_;
         }
+    }
+
+    /// Bytes an element that adding a micro-batch's weight gradient moves: an fp32 sum that the
+    /// product adds to; a 16-bit gradient that is added to another; and where 16-bit gradients are
+    /// added to fp32 sums after each pass (DeepSpeed's bf16_optimizer.py), a copy and a clearing
+    /// more.
+    [[nodiscard]] double summed_bytes() const {
+        switch (engine_.weight_gradient) {
+            case WeightGradient::main:
+                return 4.0 + 4.0;
+            case WeightGradient::own:
+                if (lowering_.request.train.accumulation == 1) return 0.0;
+                return settings_.gradient_bytes > 4.0 ? (2.0 + 4.0) + (4.0 + 4.0 + 4.0)
+                                                      : 2.0 + 2.0 + 2.0;
+            case WeightGradient::unsharded:
+            case WeightGradient::bucketed:
+            case WeightGradient::summed:
+                break;
+        }
+        return 0.0;
     }
 
     /// Each expert of this rank is a product of its own in every pass.
@@ -155,19 +159,7 @@ private:
         double ranks = static_cast<double>(std::max<std::int64_t>(request.layout.expert, 1));
         if (settings_.experts_span_tensor) ranks *= static_cast<double>(request.layout.tensor);
         const double own = std::max(static_cast<double>(request.model.moe->experts) / ranks, 1.0);
-        micro.kernels += kKernelsAnExpert * (own - 1.0);
-    }
-
-    void add_stored_scores(const OpNode& node) {
-        const auto* op = std::get_if<Attention>(&node.op);
-        if (op == nullptr || !op->sinks || !settings_.sinks_unfused) return;
-        const Shape& queries = graph_[graph_.inputs(node)[0]].shape;
-        const Shape& keys = graph_[graph_.inputs(node)[1]].shape;
-        const double heads =
-            static_cast<double>(queries.back()) / static_cast<double>(op->shape.head_dim);
-        const double scores = heads * static_cast<double>(queries[0]) *
-                              static_cast<double>(keys[0]) / static_cast<double>(op->shape.batch);
-        micro_.counted += kScorePasses * 2.0 * scores / bandwidth_;
+        micro.expert_kernels += kKernelsAnExpert * (own - 1.0);
     }
 
     /// Selective checkpointing by operator runs every second product again, and what is no product
@@ -193,13 +185,15 @@ private:
         const auto& layout = lowering_.request.layout;
         const bool send = op.kind == CollectiveKind::send;
         const std::int64_t size = send ? std::max(op.size, topology_.span(op.axis).size) : op.size;
-        const CollectiveTime spent = collective_time(topology_.span(op.axis, size), op.kind, whole);
+        const Topology& wires = send ? topology_ : rings_;
+        const CollectiveTime spent = collective_time(wires.span(op.axis, size), op.kind, whole);
         const double seconds = times * spent.time.count();
         auto& micro = micro_;
         if (send) {
             // Each tensor rank sends its part and they gather it (Megatron's scatter-gather).
             const bool parts = !layout.sequence_parallel && layout.tensor > 1;
-            micro.send += parts ? seconds / static_cast<double>(layout.tensor) : seconds;
+            const double part = parts ? 1.0 / static_cast<double>(layout.tensor) : 1.0;
+            micro.send += seconds * (settings_.sends_whole_gradients ? (part + 1.0) / 2.0 : part);
             return;
         }
         const auto wire = static_cast<std::size_t>(spent.wire);
@@ -210,26 +204,9 @@ private:
         } else if (op.axis == Axis::context) {
             micro.context[wire] += seconds;
         } else {
-            micro.expert[wire] += seconds * dispatched_share(spent.wire);
+            micro.expert[wire] +=
+                seconds * dispatched_share(lowering_.request, settings_, spent.wire);
         }
-    }
-
-    /// Of the traffic that the graph's dispatch counts, what a rank sends: a tensor rank that holds
-    /// part of the sequence sends that part, and over the network a token goes once to a node.
-    [[nodiscard]] double dispatched_share(Wire wire) const {
-        const auto& layout = lowering_.request.layout;
-        double share = 1.0;
-        double ranks = static_cast<double>(layout.expert);
-        if (settings_.experts_span_tensor) {
-            share /= static_cast<double>(layout.tensor);
-            ranks *= static_cast<double>(layout.tensor);
-        }
-        if (wire != Wire::network || !settings_.dispatches_once_a_node) return share;
-        const double nodes = ranks / static_cast<double>(std::max<std::int64_t>(gpu_.node.gpus, 1));
-        if (nodes <= 1.0) return share;
-        const auto chosen = static_cast<double>(lowering_.request.model.moe->top_k);
-        const double reached = 1.0 - std::pow(1.0 - 1.0 / nodes, chosen);
-        return share * nodes * reached / chosen;
     }
 
     const Lowering& lowering_;
@@ -238,6 +215,7 @@ private:
     const Engine& engine_;
     const EngineSettings& settings_;
     Topology topology_;
+    Topology rings_;
     double bandwidth_ = 0.0;
     double attention_ = 1.0;
     double peak_ = 1e12;

@@ -19,6 +19,8 @@ struct MicroTerms {
     double counted = 0.0;      ///< passes whose number is known: quantization, fp32 accumulation,
                                ///< adapters' products, stored scores; by memory bandwidth
     double kernels = 0.0;      ///< count
+    double expert_kernels =
+        0.0;  ///< count: products of experts, which a library launches by itself
     double expert_layers = 0.0;
     std::array<double, kWires> tensor{};  ///< collectives on the critical path, by slowest wire
     std::array<double, kWires> context{};

@@ -67,7 +67,7 @@ const Json& part(const JsonCursor& row, std::string_view key) {
     return found.value();
 }
 
-MeasuredRow row_of(const JsonCursor& json, const Json& inputs) {
+MeasuredRow row_of(const JsonCursor& json, const StatedInput& stated) {
     MeasuredRow row{.id = json.at("id").string(),
                     .source = json.string_or("source", ""),
                     .group = json.string_or("group", ""),
@@ -77,7 +77,8 @@ MeasuredRow row_of(const JsonCursor& json, const Json& inputs) {
                     .hardware = part(json, "hardware"),
                     .setup = part(json, "setup"),
                     .starter = flag_of(json.value(), "starter")};
-    if (!inputs.is_null()) row.setup.update(inputs);
+    row.setup.update(stated.setup);
+    row.hardware.update(stated.hardware);
     const Json& measured = part(json, "measured");
     row.framework = text_of(row.setup, "framework");
     row.model_name = text_of(row.model, "name");
@@ -92,8 +93,8 @@ MeasuredRow row_of(const JsonCursor& json, const Json& inputs) {
     row.total_tokens = number_of(row.setup, "total_tokens").value_or(0.0);
     row.usd_per_gpu_hour = number_of(row.setup, "usd_per_gpu_hour").value_or(0.0);
     row.last_rank = has_text(text_of(measured, "memory_stat"), "last rank");
-    const std::string stated = text_of(measured, "memory_stat");
-    row.first_node = stated.starts_with("nvidia-smi") && !has_text(stated, "worst");
+    const std::string statistic = text_of(measured, "memory_stat");
+    row.first_node = statistic.starts_with("nvidia-smi") && !has_text(statistic, "worst");
     row.out_of_memory = flag_of(measured, "oom");
     return row;
 }
@@ -142,9 +143,11 @@ bool has_text(std::string_view text, std::string_view part) {
 StatedInputs stated_inputs(const JsonCursor& json) {
     StatedInputs inputs;
     for (const auto& element : json.elements()) {
-        element.only({"id", "setup", "source"});
+        element.only({"id", "setup", "hardware", "source"});
         if (element.at("source").string().empty()) element.at("source").fail("must not be empty");
-        inputs[element.at("id").string()] = part(element, "setup");
+        StatedInput& input = inputs[element.at("id").string()];
+        if (element.find("setup")) input.setup = part(element, "setup");
+        if (element.find("hardware")) input.hardware = part(element, "hardware");
     }
     return inputs;
 }
@@ -160,7 +163,7 @@ std::vector<MeasuredRow> measured_rows(const JsonCursor& json, const StatedInput
     std::vector<MeasuredRow> rows;
     for (const auto& element : json.elements()) {
         const auto stated = inputs.find(element.at("id").string());
-        rows.push_back(row_of(element, stated == inputs.end() ? Json() : stated->second));
+        rows.push_back(row_of(element, stated == inputs.end() ? StatedInput{} : stated->second));
     }
     return rows;
 }

@@ -41,10 +41,14 @@ struct MeasuredRow {
     bool starter = false;
 };
 
-/// Inputs that a row's source states and its document does not, or states otherwise: members of
-/// `setup` to put in their place, by the row's id.
-using StatedInputs = std::map<std::string, Json>;
-/// Reads an array of {id, setup, source}. Throws InputError.
+/// Inputs that a row's source states and its document does not, or states otherwise: members to put
+/// in their place.
+struct StatedInput {
+    Json setup = Json::object();
+    Json hardware = Json::object();
+};
+using StatedInputs = std::map<std::string, StatedInput>;  ///< by the row's id
+/// Reads an array of {id, setup, hardware, source}. Throws InputError.
 StatedInputs stated_inputs(const JsonCursor& json);
 /// Those of measured/inputs.json under a profiles root; none where there is no such file.
 StatedInputs shipped_inputs(const std::filesystem::path& profiles_root);

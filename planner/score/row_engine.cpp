@@ -12,10 +12,10 @@ struct FrameworkWord {
     std::string_view version;
 };
 constexpr std::array kFrameworks{
-    FrameworkWord{"HF Trainer + DeepSpeed", "deepspeed", "zero"},
+    FrameworkWord{"HF Trainer + DeepSpeed", "deepspeed", "zero-2021"},
     FrameworkWord{"LLaMA-Factory", "deepspeed", "llamafactory"},
-    FrameworkWord{"Megatron-DeepSpeed ZeRO-3", "deepspeed", "zero"},
-    FrameworkWord{"DeepSpeed ZeRO-3", "deepspeed", "zero"},
+    FrameworkWord{"Megatron-DeepSpeed ZeRO-3", "deepspeed", "zero-2021"},
+    FrameworkWord{"DeepSpeed ZeRO-3", "deepspeed", "zero-2021"},
     FrameworkWord{"Megatron-DeepSpeed", "megatron", "2022"},
     FrameworkWord{"DeepSpeed + Megatron", "megatron", "2022"},
     FrameworkWord{"Megatron-LM (2021)", "megatron", "2022"},
@@ -40,7 +40,7 @@ constexpr std::array kFrameworks{
     FrameworkWord{"Bridge 26.", "megatron", "core-2026-08"},
     FrameworkWord{"Bridge", "megatron", "bridge"},
     // DeepSeek's own trainer: nothing but its whole run is published.
-    FrameworkWord{"HAI-LLM", "megatron", "core"},
+    FrameworkWord{"HAI-LLM", "megatron", "hai-llm"},
     FrameworkWord{"llmq", "llmq", "2025"},
     FrameworkWord{"llm.c", "llm.c", "2024"},
     FrameworkWord{"DeepSpeed", "deepspeed", "zero"},

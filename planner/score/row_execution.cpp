@@ -25,11 +25,17 @@ bool dispatches_once_a_node(const MeasuredRow& row) {
     return has_text(row.framework, "Bridge");
 }
 
+/// DeepSpeed's pipeline sends a tensor rank's part of an activation, but all of a gradient, up to
+/// 2021-09-29 (pipe/engine.py, #1407): what ran before.
+bool sends_whole_gradients(const MeasuredRow& row) {
+    return has_text(row.framework, "Megatron-DeepSpeed 3D") ||
+           has_text(row.framework, "DeepSpeed + Megatron 3D");
+}
+
 }  // namespace
 
 void read_execution(const MeasuredRow& row, ExpressedRow& out) {
     auto& settings = out.settings;
-    const auto& layout = out.request.layout;
     settings.recomputed_share = recomputed_share(text_of(row.setup, "recompute"), out.request);
     settings.deterministic = flag_of(row.setup, "deterministic");
     settings.graphs_feed_forward =
@@ -38,8 +44,19 @@ void read_execution(const MeasuredRow& row, ExpressedRow& out) {
     // cuDNN's attention with sinks is slow up to the containers of 2026-06 (cudnn-frontend, issue
     // 256, named in Megatron-Bridge's performance summary).
     settings.sinks_unfused = out.engine->id == "megatron" && !has_text(row.framework, "26.08");
-    settings.experts_span_tensor =
-        layout.tensor > 1 && count_of(row.setup, "ep", 1) > layout.replicas();
+    settings.experts_span_tensor = experts_span_tensor(row, out.request);
+    settings.overlaps_experts = flag_of(row.setup, "ep_overlap");
+    settings.graphs_step = text_of(row.setup, "cuda_graph") == "full_iteration";
+    // "do not remove", says the script (bigscience, train/tr11-176B-ml/tr11-176B-ml.slurm).
+    settings.launches_block = has_text(row.source, "tr11-176B-ml");
+    // A ring of NCCL used two of a node's four Omni-Path adapters (bigscience,
+    // experiments/bandwidth).
+    if (has_text(text_of(row.hardware, "inter"), "Omni-Path")) settings.ring_share = 0.5;
+    settings.sends_whole_gradients = sends_whole_gradients(row);
+    if (has_text(row.model_name, "DeepSeek-V3")) {
+        settings.expert_groups = 8;
+        settings.groups_chosen = 4;
+    }
     settings.dispatches_once_a_node = dispatches_once_a_node(row);
     if (row.setup.contains("async_tp")) {
         settings.overlaps_communication = flag_of(row.setup, "async_tp");

@@ -55,6 +55,9 @@ std::string_view by_memory(double gigabytes) {
     return gigabytes > 48.0 ? "h100-sxm5-80gb" : "l40s";
 }
 
+/// Adapters of 100 Gb/s in a node of Jean Zay: NCCL's log of bigscience, experiments/bandwidth.
+constexpr double kJeanZayAdapters = 4.0;
+
 void set_node(HardwareProfile& gpu, const Json& hardware, std::int64_t count) {
     gpu.node.gpus = std::min(count_of(hardware, "gpus_per_node", gpu.node.gpus), count);
     if (gpu.node.gpus < 1) gpu.node.gpus = std::min<std::int64_t>(count, 8);
@@ -68,12 +71,16 @@ void set_node(HardwareProfile& gpu, const Json& hardware, std::int64_t count) {
         if (has_text(text, "4x100"))
             gpu.node.network = gigabytes_per_second(50.0);
         else if (has_text(text, "Omni-Path 100G"))
-            gpu.node.network = gigabytes_per_second(12.5);
+            gpu.node.network = gigabytes_per_second(kJeanZayAdapters * 12.5);
         else if (has_text(text, "EFA 400"))
             gpu.node.network = gigabytes_per_second(50.0);
     }
     if (gpu.node.network.count() <= 0.0) gpu.node.network = gigabytes_per_second(50.0);
-    if (has_text(text_of(hardware, "intra"), "PCIe")) gpu.nvlink = Bandwidth{};
+    const std::string intra = text_of(hardware, "intra");
+    if (has_text(intra, "PCIe")) gpu.nvlink = Bandwidth{};
+    // An older board without workstation lanes (fsdp_qlora, benchmarks_03_2024.md): PCIe 3.0, eight
+    // lanes a GPU, is what such boards give two of them; the source does not say.
+    if (has_text(intra, "slow PCIe")) gpu.pcie = gigabytes_per_second(7.88);
     if (gpu.pcie.count() <= 0.0) gpu.pcie = gigabytes_per_second(31.5);
 }
 
@@ -102,6 +109,7 @@ HardwareRequest row_hardware(const MeasuredRow& row, const Library& library) {
         if (named->watts > 0.0) gpu.tdp_watts = named->watts;
         for (auto& [dtype, peak] : gpu.peak) peak = peak * named->share_of_peak;
     }
+    gpu.tdp_watts = number_of(row.hardware, "watts").value_or(gpu.tdp_watts);
     set_node(gpu, row.hardware, request.gpus);
     return request;
 }

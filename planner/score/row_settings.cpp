@@ -17,7 +17,7 @@ struct FormatWord {
 constexpr std::array kFormats{
     FormatWord{"nvfp4", ProductFormat::nvfp4},
     FormatWord{"mxfp8", ProductFormat::mxfp8},
-    FormatWord{"rowwise", ProductFormat::fp8_block},
+    FormatWord{"rowwise", ProductFormat::fp8_row},
     FormatWord{"blockwise", ProductFormat::fp8_block},
     FormatWord{"fp8", ProductFormat::fp8_tensor},
     FormatWord{"float8", ProductFormat::fp8_tensor},
@@ -122,6 +122,18 @@ void read_loss(const MeasuredRow& row, ExpressedRow& out) {
     }
 }
 
+/// Megatron's default cuts experts over the tensor ranks; the recipes of Megatron-Bridge and of the
+/// MoE model zoo (expert_tensor_parallel_size) do not, nor does a row that says so.
+bool experts_span_tensor(const MeasuredRow& row, const PlanRequest& request) {
+    const auto& layout = request.layout;
+    if (layout.tensor == 1 || !request.model.moe) return false;
+    const std::int64_t ranks = count_of(row.setup, "ep", 1);
+    if (ranks > layout.replicas()) return true;
+    const bool whole = has_text(row.framework, "Bridge") || has_text(row.framework, "Core MoE");
+    const std::int64_t cut = count_of(row.setup, "etp", whole ? 1 : layout.tensor);
+    return cut == 1 && ranks % layout.tensor == 0 && ranks > layout.tensor;
+}
+
 void read_layout(const MeasuredRow& row, ExpressedRow& out) {
     const Json& setup = row.setup;
     auto& layout = out.request.layout;
@@ -155,8 +167,9 @@ void read_layout(const MeasuredRow& row, ExpressedRow& out) {
     }
     if (has_text(fsdp, "128 GPUs per shard")) layout.shard = 128;
     if (layout.shard > 0 && layout.replicas() % layout.shard != 0) layout.shard = 0;
-    const std::int64_t expert = degree("ep");
+    std::int64_t expert = degree("ep");
     if (out.request.model.moe) {
+        if (experts_span_tensor(row, out.request)) expert /= layout.tensor;
         // Experts spread over whole tensor groups: the graph splits each over its tensor ranks
         // instead, which gives a rank as many weights and as much work.
         std::int64_t spread = expert;

@@ -151,8 +151,9 @@ std::string score_page(const Score& score) {
         "rows. "
         "Inputs that a row's source states and the row does not are in "
         "`profiles/measured/inputs.json`, each with that source. "
-        "Memory is not fitted, but facts of the engines were looked for where these rows were "
-        "missed, and some (workspaces, what libraries hold outside the allocator) are read off "
+        "Facts of the engines, for memory and for time, were looked for where these rows were "
+        "missed, and changes were judged by errors with models left out. Memory is not fitted, but "
+        "some (workspaces, what libraries hold outside the allocator) are read off "
         "them: only rows kept apart can say how far they carry.\n",
         score.rows.scored.size(), score.rows.unscored.size());
     text += summary_section(score);

@@ -20,9 +20,9 @@ constexpr double kPull = 0.2;
 constexpr double kFamilyPull = 0.1;
 /// Rows of a group count n^(-kCrowd) each.
 constexpr double kCrowd = 0.1;
-constexpr int kRounds = 40;
+constexpr int kRounds = 200;
 constexpr int kTries = 8;
-constexpr double kSettled = 1e-4;
+constexpr double kSettled = 1e-6;
 
 using Vector = Eigen::VectorXd;
 using Matrix = Eigen::MatrixXd;
@@ -254,7 +254,7 @@ private:
         }
         Matrix curvature = slope.curvature(free, free);
         curvature.diagonal() *= 1.0 + lambda;
-        const Vector step = curvature.ldlt().solve(slope.gradient(free));
+        const Vector step = curvature.llt().solve(slope.gradient(free));
         Vector next = x;
         for (std::size_t k = 0; k < free.size(); ++k) {
             const NumberRange& range = ranges_[static_cast<std::size_t>(free[k])];

@@ -109,11 +109,14 @@ TEST_CASE("EveryShippedInputIsOfARowThatIsThere") {
     const auto& rows = shipped_score().first;
     const auto inputs = shipped_inputs(HEADROOM_PROFILES);
     CHECK_FALSE(inputs.empty());
-    for (const auto& [id, setup] : inputs) {
+    for (const auto& [id, stated] : inputs) {
         INFO(id);
         const auto found = std::ranges::find(rows, id, &MeasuredRow::id);
         REQUIRE(found != rows.end());
-        for (const auto& [key, value] : setup.items()) CHECK(found->setup.at(key) == value);
+        for (const auto& [key, value] : stated.setup.items()) CHECK(found->setup.at(key) == value);
+        for (const auto& [key, value] : stated.hardware.items()) {
+            CHECK(found->hardware.at(key) == value);
+        }
     }
 }
 
@@ -162,6 +165,7 @@ TEST_CASE("GoalsThatWereReachedStayReached") {
     CHECK(s.by_regime.at("single-gpu-finetune").memory.median <= 0.06);
     CHECK(s.by_group.at("simumax").reserved.mean <= 0.02);
     CHECK(s.summary.time_left_out.median <= 0.08);
+    CHECK(s.summary.time_left_out.p90 <= 0.20);
     CHECK(s.by_group.at("vtrain").time_left_out.mean <= 0.08);
 }
 
@@ -171,7 +175,7 @@ TEST_CASE("AWholeRunIsItsStepAsOftenAsItsTokensAskFor") {
     const RunTotal& deepseek = totals.back();
     CHECK(deepseek.measured_hours == 2664000.0);
     CHECK(deepseek.usd_per_gpu_hour == 2.0);
-    CHECK(std::abs(deepseek.error()) <= 0.15);
+    CHECK(std::abs(deepseek.error()) <= 0.10);
     // A published run of 128 GPUs: its row's own step, tokens over 128 * 2 * 4096 times.
     const RunTotal& llama = totals.front();
     const auto& rows = shipped_score().second.rows.scored;

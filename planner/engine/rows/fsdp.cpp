@@ -27,7 +27,8 @@ constexpr std::array kFsdpRows{
            .weight_gradient = WeightGradient::unsharded,
            .gathering = Gathering::fsdp2,
            .launch = Launch::compiled,
-           .segments = SegmentGrowth::expandable},
+           .segments = SegmentGrowth::expandable,
+           .cudnn_on_blackwell = true},  // models/attention.py, since 6fc499f
     Engine{.id = "fsdp",
            .version = "torchtitan-2024",
            .framework = "torchtitan",

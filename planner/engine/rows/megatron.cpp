@@ -48,6 +48,7 @@ constexpr Engine core(std::string_view version, std::string_view framework,
             .measured = measured,
             .launch = Launch::eager,
             .attention = AttentionKernel::native,
+            .loops_over_weights = true,
             .vocab_multiple = 128};
 }
 
@@ -57,8 +58,10 @@ constexpr std::array kMegatronRows{
          "Megatron-Core of 2026: parts of a layer in CUDA graphs", kCore),
     core("core-2026-08", "megatron-core-2026",
          "the same with Transformer Engine 2.18: the loss keeps an fp32 gradient", kCoreFloatLoss),
+    // Unmeasured: the numbers of its family apply.
+    core("hai-llm", "hai-llm", "DeepSeek's own trainer, as its report tells of it", kCore),
     // Its log line is rank 0's (train_utils.py).
-    core("bridge", "megatron-core", "Megatron-Bridge from its sources, without CUDA graphs",
+    core("bridge", "megatron-core-2026", "Megatron-Bridge of 2026 from its sources, not a release",
          kCoreFloatLoss, ReportedStage::first),
     Engine{.id = "megatron",
            .version = "lm",
@@ -74,6 +77,7 @@ constexpr std::array kMegatronRows{
            .weight_gradient = WeightGradient::main,
            .launch = Launch::eager,
            .attention = AttentionKernel::native,
+           .loops_over_weights = true,
            .vocab_multiple = 128,
            .dropout = 0.1},
     Engine{.id = "megatron",
@@ -96,6 +100,7 @@ constexpr std::array kMegatronRows{
                        .eager_kernels = true},
            .weight_gradient = WeightGradient::own,
            .launch = Launch::eager,
+           .softmax_multiple = 4,
            .vocab_multiple = 128,
            .dropout = 0.1},
     Engine{.id = "megatron",
@@ -118,6 +123,7 @@ constexpr std::array kMegatronRows{
                        .outside = mebibytes(900)},
            .weight_gradient = WeightGradient::bucketed,
            .gathering = Gathering::fsdp1,
+           .collectives = CollectiveGrain::owner,
            .stages = StageSplit::remainder_last,
            .launch = Launch::eager},
     Engine{
