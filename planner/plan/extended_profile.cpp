@@ -137,6 +137,36 @@ private:
     bool holds_ = true;
 };
 
+/// A stage cut to two short ones, a unit of layers apart.
+class ShortGraphs {
+public:
+    ShortGraphs(const PlanRequest& request, const Stage& stage) {
+        const std::int64_t ends = units_at_each_end(request);
+        small_ = shortened(request, stage, 2 * ends);
+        if (!small_ || small_->removed < 2) return;
+        large_ = shortened(request, stage, 2 * ends + 1);
+        a_.emplace(lower_stage(small_->request, small_->stage));
+        b_.emplace(lower_stage(large_->request, large_->stage));
+        alignment_.emplace(*small_, ends, a_->lowering.graph, b_->lowering.graph);
+    }
+
+    /// Whether there are two and they match op by op; nothing else may be asked otherwise.
+    [[nodiscard]] bool alike() const { return alignment_ && alignment_->holds(); }
+    [[nodiscard]] const LoweredStage& shorter() const { return *a_; }
+    [[nodiscard]] const LoweredStage& longer() const { return *b_; }
+    [[nodiscard]] const Alignment& alignment() const { return *alignment_; }
+    /// Units that the shorter one lacks.
+    [[nodiscard]] std::int64_t more() const { return small_->removed; }
+    [[nodiscard]] std::int64_t more_layers() const { return small_->removed * small_->unit; }
+
+private:
+    std::optional<ShortStage> small_{};
+    std::optional<ShortStage> large_{};
+    std::optional<LoweredStage> a_{};  ///< its lowering refers to the request of `small_`
+    std::optional<LoweredStage> b_{};
+    std::optional<Alignment> alignment_{};
+};
+
 /// Every position's bytes at the full length; the largest is the peak.
 Peak extended_peak(const Alignment& alignment, const MemoryTimeline& a, const MemoryTimeline& b,
                    std::int64_t more) {
@@ -173,28 +203,37 @@ void name_peak(StageProfile& profile, const StepGraph& graph, std::int64_t moved
 
 StageProfile extended_profile(const PlanRequest& request, const Stage& stage,
                               const TimeModel& model) {
-    const std::int64_t ends = units_at_each_end(request);
-    const auto small = shortened(request, stage, 2 * ends);
-    if (!small || small->removed < 2) return profile_stage(request, stage, model);
-    const auto large = shortened(request, stage, 2 * ends + 1);
-    const Lowering a = lower(small->request, small->stage, false);
-    const Lowering b = lower(large->request, large->stage, false);
-    const Alignment alignment(*small, ends, a.graph, b.graph);
-    if (!alignment.holds()) return profile_stage(request, stage, model);
-    const std::int64_t more = small->removed;
-    const StageProfile from = profile_graph(a, model);
-    const StageProfile to = profile_graph(b, model);
-    StageProfile out = extend(from, to, more);
-    const auto a_lives = lifetimes(a.graph);
-    const auto b_lives = lifetimes(b.graph);
+    const ShortGraphs graphs(request, stage);
+    if (!graphs.alike()) return profile_stage(request, stage, model);
+    const LoweredStage& a = graphs.shorter();
+    const LoweredStage& b = graphs.longer();
+    StageProfile out = extend(profile_graph(a, model), profile_graph(b, model), graphs.more());
     const auto peak_at = [&](Place place) {
-        return extended_peak(alignment, memory_timeline(a.graph, a_lives, place),
-                             memory_timeline(b.graph, b_lives, place), more);
+        return extended_peak(graphs.alignment(),
+                             memory_timeline(a.lowering.graph, a.lives, place),
+                             memory_timeline(b.lowering.graph, b.lives, place), graphs.more());
     };
     out.device = peak_at(Place::device);
     out.host = peak_at(Place::host);
-    name_peak(out, a.graph, alignment.late(out.device.op) ? more * small->unit : 0);
+    name_peak(out, a.lowering.graph,
+              graphs.alignment().late(out.device.op) ? graphs.more_layers() : 0);
     return out;
+}
+
+std::vector<StepCost> extended_costs(const PlanRequest& request, const Stage& stage,
+                                     std::span<const TimeModel> models) {
+    std::vector<StepCost> costs;
+    const ShortGraphs graphs(request, stage);
+    if (!graphs.alike()) {
+        const Lowering whole = lower(request, stage, false);
+        for (const auto& model : models) costs.push_back(simulate(whole.graph, model));
+        return costs;
+    }
+    for (const auto& model : models) {
+        costs.push_back(extend(simulate(graphs.shorter().lowering.graph, model),
+                               simulate(graphs.longer().lowering.graph, model), graphs.more()));
+    }
+    return costs;
 }
 
 }  // namespace headroom

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "planner/plan/layer_runs.h"
 #include "planner/step/op/optimizer.h"
 #include "planner/technique/states.h"
 
@@ -18,16 +19,11 @@ struct CheckpointSizes {
     Bytes largest_unit{};  ///< weights, master and states of the largest unit's shard on a rank
 };
 
-/// The unsplit model's units, from a short lowering of the whole model.
-CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
-    PlanRequest plain = request;
-    plain.layout = {};
-    plain.offload = {};
-    plain.recompute = {};
-    plain.train.micro_batch = 1;
-    Lowering lowering{.request = plain, .stage = stage_of(plain, 0)};
+/// The units of a stage, from the passes that lead to them.
+CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage) {
+    Lowering lowering{.request = request, .stage = stage};
     for (const auto& pass : passes()) {
-        if (pass.applies(plain)) pass.run(lowering);
+        if (pass.applies(request)) pass.run(lowering);
         if (pass.name == "states") break;
     }
     CheckpointSizes sizes;
@@ -55,6 +51,27 @@ CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
         sizes.largest_unit = std::max(sizes.largest_unit, held);
     }
     return sizes;
+}
+
+/// The unsplit model's units. Those of like layers are alike: two short stacks, one unit of layers
+/// apart, tell how the sums grow.
+CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
+    PlanRequest plain = request;
+    plain.layout = {};
+    plain.offload = {};
+    plain.recompute = {};
+    plain.train.micro_batch = 1;
+    const Stage whole = stage_of(plain, 0);
+    const auto small = shortened(plain, whole, 1);
+    const auto large = small ? shortened(plain, whole, 2) : std::nullopt;
+    if (!large || large->first != small->first || large->unit != small->unit) {
+        return lowered_sizes(plain, whole);
+    }
+    const CheckpointSizes a = lowered_sizes(small->request, small->stage);
+    const CheckpointSizes b = lowered_sizes(large->request, large->stage);
+    const auto extend = [&](auto from, auto to) { return from + (to - from) * small->removed; };
+    return {extend(a.parameters, b.parameters), extend(a.trainable, b.trainable),
+            extend(a.weights, b.weights), extend(a.states, b.states), b.largest_unit};
 }
 
 }  // namespace

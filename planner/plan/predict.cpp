@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "planner/cost/pipeline.h"
@@ -12,14 +13,19 @@
 namespace headroom {
 namespace {
 
-/// The profiles of the distinct stages, from whole graphs.
-std::vector<StageProfile> whole_profiles(const PlanRequest& request,
-                                         const DistinctStages& distinct) {
+/// The whole graphs of the distinct stages. All are kept until the worst is known: together they
+/// are no larger than one rank's graph would be without a pipeline.
+std::vector<LoweredStage> whole_stages(const PlanRequest& request, const DistinctStages& distinct) {
+    std::vector<LoweredStage> lowered;
+    for (const auto& stage : distinct.stages) lowered.push_back(lower_stage(request, stage));
+    return lowered;
+}
+
+std::vector<StageProfile> profiles_of(const PlanRequest& request,
+                                      std::span<const LoweredStage> lowered) {
     const TimeModel model(request.hardware.profile, request.layout);
     std::vector<StageProfile> profiles;
-    for (const auto& stage : distinct.stages) {
-        profiles.push_back(profile_stage(request, stage, model));
-    }
+    for (const auto& stage : lowered) profiles.push_back(profile_graph(stage, model));
     return profiles;
 }
 
@@ -48,9 +54,8 @@ Flops model_flops(const PlanRequest& request) {
     plain.offload = {};
     plain.train.accumulation = 1;
     plain.train.attention = AttentionImpl::flash;
-    const TimeModel model(plain.hardware.profile, plain.layout);
-    const StageProfile profile = extended_profile(plain, stage_of(plain, 0), model);
-    return profile.cost.total_work().model *
+    const std::array models{TimeModel(plain.hardware.profile, plain.layout)};
+    return extended_costs(plain, stage_of(plain, 0), models).front().total_work().model *
            static_cast<double>(request.train.accumulation * request.layout.data);
 }
 
@@ -62,12 +67,12 @@ Flops executed_flops(const PlanRequest& request, const DistinctStages& distinct,
 }
 
 /// Device arena of the worst rank: gaps between tensors, the digest and op count of its step.
-void describe_worst(const PlanRequest& request, const Stage& stage, Prediction& predicted) {
-    const Lowering lowering = lower(request, stage, false);
-    const MemoryPlan arena = memory_plan(lowering.graph, lifetimes(lowering.graph), Place::device);
+void describe_worst(const LoweredStage& stage, Prediction& predicted) {
+    const StepGraph& graph = stage.lowering.graph;
+    const MemoryPlan arena = memory_plan(graph, stage.lives, Place::device);
     predicted.stages[predicted.worst].device.reserved += arena.arena - arena.lower_bound;
-    predicted.digest = digest(lowering.graph);
-    predicted.ops = static_cast<std::int64_t>(lowering.graph.ops.size());
+    predicted.digest = digest(graph);
+    predicted.ops = static_cast<std::int64_t>(graph.ops.size());
 }
 
 void fill_cost(const PlanRequest& request, const DistinctStages& distinct,
@@ -142,7 +147,8 @@ Verdict judge(const Prediction& predicted) {
 Plan predict(const PlanRequest& request) {
     validate(request);
     const DistinctStages distinct = distinct_stages(request);
-    const auto profiles = whole_profiles(request, distinct);
+    const auto lowered = whole_stages(request, distinct);
+    const auto profiles = profiles_of(request, lowered);
     const Estimate whole = combine(request, distinct, profiles);
     Plan plan{.request = request};
     Prediction& predicted = plan.predicted;
@@ -152,7 +158,7 @@ Plan predict(const PlanRequest& request) {
         predicted.stages.push_back(
             rank_memory(request, need, distinct.stages[index], profiles[index]));
     }
-    describe_worst(request, stage_of(request, static_cast<std::int64_t>(whole.worst)), predicted);
+    describe_worst(lowered[distinct.of[whole.worst]], predicted);
     predicted.band = memory_band(request, whole, predicted.worst_rank());
     predicted.capacity = request.hardware.profile.memory_capacity;
     predicted.host_node = whole.host_node;

@@ -39,9 +39,10 @@ std::string describe_op(const StepGraph& graph, std::size_t op) {
     return fmt::format("{} {}", kind, to_string(graph[shown].label));
 }
 
-StageProfile profile_graph(const Lowering& lowering, const TimeModel& model) {
-    const StepGraph& graph = lowering.graph;
-    const auto lives = lifetimes(graph);
+namespace {
+
+StageProfile profile(const StepGraph& graph, const std::vector<Lifetime>& lives,
+                     const TimeModel& model) {
     StageProfile profile;
     profile.device = peak(graph, lives, Place::device);
     const OpNode& node = graph.ops[profile.device.op];
@@ -58,8 +59,24 @@ StageProfile profile_graph(const Lowering& lowering, const TimeModel& model) {
     return profile;
 }
 
+}  // namespace
+
+LoweredStage lower_stage(const PlanRequest& request, const Stage& stage) {
+    Lowering lowering = lower(request, stage, false);
+    auto lives = lifetimes(lowering.graph);
+    return {std::move(lowering), std::move(lives)};
+}
+
+StageProfile profile_graph(const LoweredStage& stage, const TimeModel& model) {
+    return profile(stage.lowering.graph, stage.lives, model);
+}
+
+StageProfile profile_graph(const Lowering& lowering, const TimeModel& model) {
+    return profile(lowering.graph, lifetimes(lowering.graph), model);
+}
+
 StageProfile profile_stage(const PlanRequest& request, const Stage& stage, const TimeModel& model) {
-    return profile_graph(lower(request, stage, false), model);
+    return profile_graph(lower_stage(request, stage), model);
 }
 
 }  // namespace headroom

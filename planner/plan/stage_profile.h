@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,15 @@ struct StageProfile {
 /// "attention_grad d(layers.3.attn.q_proj)": an op by its kind and its first tensor.
 std::string describe_op(const StepGraph& graph, std::size_t op);
 
+/// A stage's graph with the lifetimes of its storages: what every figure of it is read from.
+struct LoweredStage {
+    Lowering lowering;
+    std::vector<Lifetime> lives;
+};
+LoweredStage lower_stage(const PlanRequest& request, const Stage& stage);
+
 /// Measures a lowered graph.
+StageProfile profile_graph(const LoweredStage& stage, const TimeModel& model);
 StageProfile profile_graph(const Lowering& lowering, const TimeModel& model);
 
 /// Lowers the whole stage and measures it.
@@ -39,5 +48,9 @@ StageProfile profile_stage(const PlanRequest& request, const Stage& stage, const
 /// `profile_stage`, which it calls when a stage has no long run of like layers.
 StageProfile extended_profile(const PlanRequest& request, const Stage& stage,
                               const TimeModel& model);
+
+/// The cost of `extended_profile` alone, once for each model.
+std::vector<StepCost> extended_costs(const PlanRequest& request, const Stage& stage,
+                                     std::span<const TimeModel> models);
 
 }  // namespace headroom

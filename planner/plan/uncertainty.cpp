@@ -1,6 +1,9 @@
 #include "planner/plan/uncertainty.h"
 
 #include <algorithm>
+#include <array>
+
+#include "planner/cost/pipeline.h"
 
 namespace headroom {
 namespace {
@@ -19,9 +22,8 @@ struct FractionEnds {
 constexpr FractionEnds kOptimistic{1.08, 1.08};
 constexpr FractionEnds kPessimistic{0.80, 0.67};
 
-Seconds step_with(const PlanRequest& request, const DistinctStages& distinct, FractionEnds ends) {
-    PlanRequest scaled = request;
-    auto& gpu = scaled.hardware.profile;
+TimeModel scaled_model(const PlanRequest& request, FractionEnds ends) {
+    HardwareProfile gpu = request.hardware.profile;
     const auto scale = [](double& fraction, double by) { fraction = std::min(1.0, fraction * by); };
     scale(gpu.gemm_fraction, ends.kernels);
     scale(gpu.attention_fraction, ends.kernels);
@@ -29,12 +31,7 @@ Seconds step_with(const PlanRequest& request, const DistinctStages& distinct, Fr
     scale(gpu.vector_fraction, ends.kernels);
     scale(gpu.link_fraction, ends.links);
     scale(gpu.pcie_fraction, ends.links);
-    const TimeModel model(gpu, scaled.layout);
-    std::vector<StageProfile> profiles;
-    for (const auto& stage : distinct.stages) {
-        profiles.push_back(extended_profile(scaled, stage, model));
-    }
-    return combine(scaled, distinct, profiles).step;
+    return {gpu, request.layout};
 }
 
 }  // namespace
@@ -72,7 +69,18 @@ MemoryBand memory_band(const PlanRequest& request, const Estimate& whole, const 
 }
 
 StepBand step_band(const PlanRequest& request, const DistinctStages& distinct) {
-    return {step_with(request, distinct, kOptimistic), step_with(request, distinct, kPessimistic)};
+    const std::array models{scaled_model(request, kOptimistic), scaled_model(request, kPessimistic)};
+    std::vector<std::vector<StepCost>> costs;  // by distinct stage, then by model
+    for (const auto& stage : distinct.stages) {
+        costs.push_back(extended_costs(request, stage, models));
+    }
+    const PipelineRun run = pipeline_run(request.layout, request.train.accumulation);
+    const auto step = [&](std::size_t model) {
+        std::vector<StepCost> stages;
+        for (const auto index : distinct.of) stages.push_back(costs[index][model]);
+        return pipelined_step(stages, run).step;
+    };
+    return {step(0), step(1)};
 }
 
 }  // namespace headroom
