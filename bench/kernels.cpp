@@ -118,7 +118,10 @@ public:
 
 private:
     std::vector<TensorId> emit(const Case& c, const std::vector<TensorId>& inputs) {
-        if (c.outputs.empty()) return graph_.emit(c.op, inputs, {"out", 0}, c.phase);
+        if (c.outputs.empty()) {
+            const Emitted made = graph_.emit(c.op, inputs, {"out", 0}, c.phase);
+            return {made.begin(), made.end()};
+        }
         std::vector<TensorId> outputs;
         for (const auto i : c.outputs) outputs.push_back(inputs[i]);
         OpNode node = graph_.make(c.op, inputs, outputs);

@@ -69,13 +69,11 @@ TensorId ForwardBuilder::input(std::string_view part, std::int64_t count) {
     return graph_.add(tensor);
 }
 
-std::vector<TensorId> ForwardBuilder::emit(Op op, std::initializer_list<TensorId> in,
-                                           std::string_view part) {
+Emitted ForwardBuilder::emit(Op op, std::initializer_list<TensorId> in, std::string_view part) {
     return emit(std::move(op), std::span<const TensorId>(in.begin(), in.size()), part);
 }
 
-std::vector<TensorId> ForwardBuilder::emit(Op op, std::span<const TensorId> in,
-                                           std::string_view part) {
+Emitted ForwardBuilder::emit(Op op, std::span<const TensorId> in, std::string_view part) {
     return graph_.emit(std::move(op), in, {part, layer_}, Phase::forward);
 }
 

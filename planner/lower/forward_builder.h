@@ -45,8 +45,8 @@ public:
     /// A persistent i32 input (N) of the step.
     TensorId input(std::string_view part, std::int64_t count);
 
-    std::vector<TensorId> emit(Op op, std::initializer_list<TensorId> in, std::string_view part);
-    std::vector<TensorId> emit(Op op, std::span<const TensorId> in, std::string_view part);
+    Emitted emit(Op op, std::initializer_list<TensorId> in, std::string_view part);
+    Emitted emit(Op op, std::span<const TensorId> in, std::string_view part);
     TensorId one(Op op, std::initializer_list<TensorId> in, std::string_view part) {
         return emit(std::move(op), in, part).front();
     }

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "planner/step/attributes.h"
@@ -19,11 +21,6 @@ public:
         state_ = (state_ ^ word) * 0x9E3779B97F4A7C15U;
         state_ ^= state_ >> 29;
     }
-    void add(std::string_view text) {
-        std::uint64_t word = 0xCBF29CE484222325U;
-        for (const char c : text) word = (word ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-        add(word);
-    }
     template <class T>
     void add_value(const T& value) {
         if constexpr (std::is_floating_point_v<T>) {
@@ -37,6 +34,13 @@ public:
 private:
     std::uint64_t state_ = 0x2545F4914F6CDD1DU;
 };
+
+/// FNV-1a of a text.
+std::uint64_t word_of(std::string_view text) {
+    std::uint64_t word = 0xCBF29CE484222325U;
+    for (const char c : text) word = (word ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+    return word;
+}
 
 /// Numbers tensors by their first appearance, and hashes each of them there, once.
 class Digest {
@@ -56,16 +60,23 @@ public:
 private:
     void add(const OpNode& node);
     void add(TensorId id);
+    /// The hash of an op's name, made once for each kind of op.
+    std::uint64_t name_word(const Op& op) {
+        std::uint64_t& word = name_word_[op.index()];
+        if (word == 0) word = word_of(name(op));
+        return word;
+    }
 
     const StepGraph& graph_;
     std::vector<std::uint32_t> number_;  ///< by tensor; 0: not yet seen
     std::uint32_t seen_ = 0;
+    std::array<std::uint64_t, std::variant_size_v<Op>> name_word_{};
     Hash hash_{};
 };
 
 void Digest::add(const OpNode& node) {
     hash_.add(node.op.index());
-    hash_.add(name(node.op));
+    hash_.add(name_word(node.op));
     for_each_attribute(node.op,
                        [&](std::string_view, const auto& value) { hash_.add_value(value); });
     hash_.add(static_cast<std::uint64_t>(node.phase) << 16 |

@@ -1,53 +1,60 @@
 #include "planner/step/free_list.h"
 
-#include <iterator>
+#include <algorithm>
+#include <limits>
 
 namespace headroom {
 
+std::size_t FreeList::best_fit(std::int64_t size) const {
+    std::size_t best = free_.size();
+    std::int64_t best_size = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t i = 0; i < free_.size(); ++i) {
+        const std::int64_t here = free_[i].size;
+        if (here == size) return i;
+        if (here > size && here < best_size) {
+            best = i;
+            best_size = here;
+        }
+    }
+    return best;
+}
+
 std::int64_t FreeList::take(std::int64_t size) {
-    if (const auto fit = by_size_.lower_bound({size, 0}); fit != by_size_.end()) {
-        const auto [free, offset] = *fit;
-        erase(by_offset_.find(offset));
-        if (free > size) insert(offset + size, free - size);
+    if (const std::size_t fit = best_fit(size); fit < free_.size()) {
+        Block& block = free_[fit];
+        const std::int64_t offset = block.offset;
+        block.offset += size;
+        block.size -= size;
+        if (block.size == 0) free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(fit));
         return offset;
     }
     std::int64_t offset = height_;
-    if (!by_offset_.empty()) {
-        const auto last = std::prev(by_offset_.end());
-        if (last->first + last->second == height_) {
-            offset = last->first;
-            erase(last);
-        }
+    if (!free_.empty() && free_.back().offset + free_.back().size == height_) {
+        offset = free_.back().offset;
+        free_.pop_back();
     }
     height_ = offset + size;
     return offset;
 }
 
 void FreeList::release(std::int64_t offset, std::int64_t size) {
-    auto next = by_offset_.lower_bound(offset);
-    if (next != by_offset_.end() && next->first == offset + size) {
-        size += next->second;
-        erase(next++);
-    }
-    if (next != by_offset_.begin()) {
-        const auto before = std::prev(next);
-        if (before->first + before->second == offset) {
-            offset = before->first;
-            size += before->second;
-            erase(before);
+    auto next = std::ranges::lower_bound(free_, offset, {}, &Block::offset);
+    const bool joins_next = next != free_.end() && next->offset == offset + size;
+    if (next != free_.begin()) {
+        const auto before = next - 1;
+        if (before->offset + before->size == offset) {
+            before->size += size;
+            if (!joins_next) return;
+            before->size += next->size;
+            free_.erase(next);
+            return;
         }
     }
-    insert(offset, size);
-}
-
-void FreeList::insert(std::int64_t offset, std::int64_t size) {
-    by_offset_.emplace(offset, size);
-    by_size_.emplace(size, offset);
-}
-
-void FreeList::erase(std::map<std::int64_t, std::int64_t>::iterator block) {
-    by_size_.erase({block->second, block->first});
-    by_offset_.erase(block);
+    if (joins_next) {
+        *next = {offset, size + next->size};
+    } else {
+        free_.insert(next, {offset, size});
+    }
 }
 
 }  // namespace headroom

@@ -1,9 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <map>
-#include <set>
-#include <utility>
+#include <vector>
 
 namespace headroom {
 
@@ -17,11 +16,14 @@ public:
     [[nodiscard]] std::int64_t height() const { return height_; }
 
 private:
-    void insert(std::int64_t offset, std::int64_t size);
-    void erase(std::map<std::int64_t, std::int64_t>::iterator block);
+    struct Block {
+        std::int64_t offset = 0;
+        std::int64_t size = 0;
+    };
+    /// The smallest block that is large enough, the lowest of several; none: the number of blocks.
+    [[nodiscard]] std::size_t best_fit(std::int64_t size) const;
 
-    std::map<std::int64_t, std::int64_t> by_offset_{};           ///< offset, size
-    std::set<std::pair<std::int64_t, std::int64_t>> by_size_{};  ///< size, offset
+    std::vector<Block> free_{};  ///< by offset; few: they are looked through
     std::int64_t height_ = 0;
 };
 

@@ -45,7 +45,7 @@ struct Change {
     Bytes size{};
 };
 
-/// Calls visit(op, live bytes by role) for every op in order.
+/// Calls visit(op, live bytes by role) for every op in order, or never if there are no bytes.
 template <class Visit>
 void sweep(const StepGraph& graph, const std::vector<Lifetime>& lives, Place place, Visit visit) {
     const std::size_t ops = graph.ops.size();
@@ -63,6 +63,7 @@ void sweep(const StepGraph& graph, const std::vector<Lifetime>& lives, Place pla
         starts[at] += starts[at - 1];
         ends[at] += ends[at - 1];
     }
+    if (starts.back() == 0) return;  // nothing ever lies there
     std::vector<Change> begin(starts.back());
     std::vector<Change> end(ends.back());
     auto start_at = starts;

@@ -48,13 +48,11 @@ TensorId StepGraph::add_output(const OutputSpec& spec, std::span<const TensorId>
     return add(tensor);
 }
 
-std::vector<TensorId> StepGraph::emit(Op op, std::span<const TensorId> in, Label label,
-                                      Phase phase) {
+Emitted StepGraph::emit(Op op, std::span<const TensorId> in, Label label, Phase phase) {
     const Outputs declared =
         std::visit([&](const auto& value) { return value.outputs(Specs(*this, in)); }, op);
-    std::vector<TensorId> out;
-    out.reserve(declared.size());
-    for (const auto& spec : declared) out.push_back(add_output(spec, in, label));
+    Emitted out;
+    for (const auto& spec : declared) out.push(add_output(spec, in, label));
     OpNode node = make(std::move(op), in, out);
     node.layer = label.layer;
     node.phase = phase;
@@ -64,6 +62,17 @@ std::vector<TensorId> StepGraph::emit(Op op, std::span<const TensorId> in, Label
 
 TensorId StepGraph::emit_one(Op op, std::span<const TensorId> in, Label label, Phase phase) {
     return emit(std::move(op), in, label, phase).front();
+}
+
+void StepGraph::also_writes(std::span<const TensorId> out) {
+    operands_.insert(operands_.end(), out.begin(), out.end());
+    ops.back().out_count = static_cast<std::uint16_t>(ops.back().out_count + out.size());
+}
+
+void StepGraph::reserve_times(std::size_t times) {
+    tensors.reserve(tensors.size() * times);
+    ops.reserve(ops.size() * times);
+    operands_.reserve(operands_.size() * times);
 }
 
 std::string_view name(const Op& op) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -30,6 +31,22 @@ struct OpNode {
     Phase phase = Phase::forward;
     When when = When::every;
     bool recomputed = false;  ///< a clone: executed, not part of the mathematics
+};
+
+/// The outputs that an emitted op made, in order; a fixed-capacity list as `Outputs` is.
+class Emitted {
+public:
+    void push(TensorId id) { id_[size_++] = id; }
+    [[nodiscard]] const TensorId* begin() const { return id_.data(); }
+    [[nodiscard]] const TensorId* end() const { return id_.data() + size_; }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] TensorId operator[](std::size_t i) const { return id_[i]; }
+    [[nodiscard]] TensorId front() const { return id_.front(); }
+
+private:
+    std::array<TensorId, Outputs::kMax> id_{};
+    std::size_t size_ = 0;
 };
 
 /// One rank's step as data: a flat list of ops over named tensors. Ops of the micro-step come
@@ -64,9 +81,14 @@ public:
     /// A node over existing tensors, not yet placed in the list.
     OpNode make(Op op, std::span<const TensorId> in, std::span<const TensorId> out);
     /// Appends an op; creates the outputs it declares.
-    std::vector<TensorId> emit(Op op, std::span<const TensorId> in, Label label, Phase phase);
+    Emitted emit(Op op, std::span<const TensorId> in, Label label, Phase phase);
     /// As `emit`, with the op's first output only.
     TensorId emit_one(Op op, std::span<const TensorId> in, Label label, Phase phase);
+
+    /// Lets the op emitted last write tensors that exist already, too.
+    void also_writes(std::span<const TensorId> out);
+    /// Takes room for that many times what is there, for passes that add to it.
+    void reserve_times(std::size_t times);
 
     [[nodiscard]] TensorId storage(TensorId id) const { return (*this)[id].storage; }
 

@@ -11,6 +11,9 @@ concept Differentiable = requires(const T& op, Tape& tape, const OpNode& node) {
     op.backward(tape, node);
 };
 
+/// How many times the forward graph a step may become: backward, ops run again, transfers, update.
+constexpr std::size_t kGrowth = 4;
+
 /// A loss, or the last value of a pipeline stage: its gradient comes from elsewhere.
 bool starts_backward(const Op& op) {
     const auto* collective = std::get_if<Collective>(&op);
@@ -22,8 +25,7 @@ bool starts_backward(const Op& op) {
 
 void Tape::run() {
     const std::size_t forward_ops = graph_.ops.size();
-    graph_.ops.reserve(forward_ops * 3);
-    graph_.tensors.reserve(graph_.tensors.size() * 2);
+    graph_.reserve_times(kGrowth);
     for (std::size_t at = forward_ops; at-- > 0;) {
         const OpNode node = graph_.ops[at];  // a copy: emitting moves the list
         at_ = at;
@@ -68,7 +70,7 @@ void Tape::replace(TensorId value, TensorId gradient) {
     if (wants(value)) set(value, gradient);
 }
 
-std::vector<TensorId> Tape::emit(Op op, std::span<const TensorId> in, TensorId like) {
+Emitted Tape::emit(Op op, std::span<const TensorId> in, TensorId like) {
     Label label = graph_[like].label;
     label.gradient = true;
     auto out = graph_.emit(std::move(op), in, label, Phase::backward);
@@ -76,18 +78,12 @@ std::vector<TensorId> Tape::emit(Op op, std::span<const TensorId> in, TensorId l
     return out;
 }
 
-std::vector<TensorId> Tape::emit_into(Op op, std::span<const TensorId> in, TensorId like,
-                                      std::span<const TensorId> parameters) {
-    auto out = emit(std::move(op), in, like);
-    const auto created = out.size();
-    for (const auto parameter : parameters) out.push_back(graph_[parameter].parameter.gradient);
-    const OpNode last = graph_.ops.back();
-    const std::vector<TensorId> inputs(graph_.inputs(last).begin(), graph_.inputs(last).end());
-    OpNode node = graph_.make(last.op, inputs, out);
-    node.layer = layer_;
-    node.phase = Phase::backward;
-    graph_.ops.back() = node;
-    out.resize(created);
+Emitted Tape::emit_into(Op op, std::span<const TensorId> in, TensorId like,
+                        std::span<const TensorId> parameters) {
+    const Emitted out = emit(std::move(op), in, like);
+    for (const auto parameter : parameters) {
+        graph_.also_writes(std::array{graph_[parameter].parameter.gradient});
+    }
     return out;
 }
 
@@ -104,8 +100,9 @@ void Tape::rewrite(Op op, std::span<const TensorId> parameters) {
 
 Accumulation Tape::accumulation(TensorId parameter) {
     const TensorId target = graph_[parameter].parameter.gradient;
-    if (std::ranges::find(written_, target) != written_.end()) return Accumulation::add;
-    written_.push_back(target);
+    const auto written = written_.begin() + target.index;
+    if (*written) return Accumulation::add;
+    *written = true;
     return graph_.micro_steps > 1 ? Accumulation::add_after_first : Accumulation::overwrite;
 }
 

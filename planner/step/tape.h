@@ -13,7 +13,8 @@ namespace headroom {
 /// on the op list. An op's rule asks for the gradient of its outputs and gives those of its inputs.
 class Tape {
 public:
-    explicit Tape(StepGraph& graph) : graph_(graph), gradient_(graph.tensors.size()) {}
+    explicit Tape(StepGraph& graph)
+        : graph_(graph), gradient_(graph.tensors.size()), written_(graph.tensors.size()) {}
 
     /// Appends the backward pass of every op now in the graph.
     void run();
@@ -45,10 +46,10 @@ public:
     }
 
     /// Emits a backward op; labels of outputs are those of `like`, marked as gradients.
-    std::vector<TensorId> emit(Op op, std::span<const TensorId> in, TensorId like);
+    Emitted emit(Op op, std::span<const TensorId> in, TensorId like);
     /// Emits a backward op that also writes into the gradients of parameters.
-    std::vector<TensorId> emit_into(Op op, std::span<const TensorId> in, TensorId like,
-                                    std::span<const TensorId> parameters);
+    Emitted emit_into(Op op, std::span<const TensorId> in, TensorId like,
+                      std::span<const TensorId> parameters);
     /// Replaces the op whose rule is running by `op`, which writes these parameters' gradients too:
     /// one that makes its gradients in the forward pass.
     void rewrite(Op op, std::span<const TensorId> parameters);
@@ -64,7 +65,8 @@ private:
     StepGraph& graph_;
     std::vector<TensorId> gradient_;     ///< by value
     std::vector<std::uint8_t> given_{};  ///< by gradient: values that have it, 2 standing for more
-    std::vector<TensorId> written_{};    ///< parameter gradients already written in this micro-step
+    std::vector<bool>
+        written_;  ///< by parameter gradient: whether this micro-step wrote it already
     std::int32_t layer_ = -1;
     std::size_t at_ = 0;  ///< the forward op whose rule is running
 };

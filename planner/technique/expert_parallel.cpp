@@ -43,7 +43,7 @@ private:
     }
 
     /// Rows and their routing weights go to the rank that holds their expert.
-    void send_rows(const OpNode& node, const Permute& op, const std::vector<TensorId>& out) {
+    void send_rows(const OpNode& node, const Permute& op, const Emitted& out) {
         const std::int64_t rows = replay_[out[0]].shape[0];
         const auto arriving =
             op.slots > 0

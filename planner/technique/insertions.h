@@ -16,18 +16,21 @@ public:
     void before(std::size_t op, OpNode node) { nodes_.emplace_back(op, std::move(node)); }
     void after(std::size_t op, OpNode node) { before(op + 1, std::move(node)); }
 
+    /// Works from the end of the list, so that the ops before the first place are not touched.
     void merge_into(StepGraph& graph) {
-        std::ranges::stable_sort(nodes_, {}, [](const auto& entry) { return entry.first; });
-        std::vector<OpNode> merged;
-        merged.reserve(graph.ops.size() + nodes_.size());
-        std::size_t next = 0;
-        for (std::size_t at = 0; at <= graph.ops.size(); ++at) {
-            while (next < nodes_.size() && nodes_[next].first == at) {
-                merged.push_back(std::move(nodes_[next++].second));
-            }
-            if (at < graph.ops.size()) merged.push_back(std::move(graph.ops[at]));
+        std::vector<std::pair<std::size_t, std::size_t>> order;  // place, then the order of adding
+        order.reserve(nodes_.size());
+        for (const auto& [op, node] : nodes_) order.emplace_back(op, order.size());
+        std::ranges::sort(order);
+        std::size_t from = graph.ops.size();
+        std::size_t to = from + nodes_.size();
+        graph.ops.resize(to);
+        while (!order.empty()) {
+            const auto [at, index] = order.back();
+            order.pop_back();
+            while (from > at) graph.ops[--to] = std::move(graph.ops[--from]);
+            graph.ops[--to] = std::move(nodes_[index].second);
         }
-        graph.ops = std::move(merged);
         nodes_.clear();
     }
 

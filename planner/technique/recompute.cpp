@@ -174,26 +174,26 @@ private:
     }
 
     void clone_op(std::size_t from, std::size_t at, Clones& clone_of) {
-        const OpNode node = graph_.ops[from];
-        const std::vector<TensorId> old_in(graph_.inputs(node).begin(), graph_.inputs(node).end());
-        const std::vector<TensorId> old_out(graph_.outputs(node).begin(),
-                                            graph_.outputs(node).end());
+        const OpNode node = graph_.ops[from];  // a copy: clones of what it reads move the list
         const auto* norm = std::get_if<Norm>(&node.op);
-        const bool from_sum =
-            norm != nullptr && norm->residual && kept_[static_cast<std::size_t>(old_out[0].index)];
+        const bool from_sum = norm != nullptr && norm->residual &&
+                              kept_[static_cast<std::size_t>(graph_.outputs(node)[0].index)];
         std::vector<TensorId> in;
+        in.reserve(node.in_count);
         Op op = node.op;
         if (from_sum) {
             // The sum is still there: only the normalisation runs again.
             std::get<Norm>(op).residual = false;
-            in = {old_out[0]};
-            in.insert(in.end(), old_in.begin() + 2, old_in.end());
+            in.push_back(graph_.outputs(node)[0]);
+            for (const auto id : graph_.inputs(node).subspan(2)) in.push_back(id);
         } else {
-            for (const auto id : old_in) in.push_back(available(id, at, Reader::rerun));
+            for (std::size_t i = 0; i < node.in_count; ++i) {
+                in.push_back(available(graph_.inputs(node)[i], at, Reader::rerun));
+            }
         }
         const auto out = place(node, std::move(op), in, at);
         for (std::size_t i = 0; i < out.size(); ++i) {
-            const TensorId old_id = old_out[i + (from_sum ? 1 : 0)];
+            const TensorId old_id = graph_.outputs(node)[i + (from_sum ? 1 : 0)];
             graph_[out[i]].label = graph_[old_id].label;
             graph_[out[i]].role = graph_[old_id].role;
             clone_of[static_cast<std::size_t>(old_id.index)] = out[i];
@@ -201,8 +201,7 @@ private:
     }
 
     /// A copy of an op, put before op `at`. -> its outputs.
-    std::vector<TensorId> place(const OpNode& like, Op op, const std::vector<TensorId>& in,
-                                std::size_t at) {
+    Emitted place(const OpNode& like, Op op, const std::vector<TensorId>& in, std::size_t at) {
         auto out = graph_.emit(std::move(op), in, {.layer = like.layer}, Phase::backward);
         OpNode node = graph_.ops.back();
         graph_.ops.pop_back();

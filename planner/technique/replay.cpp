@@ -19,7 +19,7 @@ std::vector<TensorId> Replay::mapped_inputs(const OpNode& node) {
     return in;
 }
 
-std::vector<TensorId> Replay::emit_as(const OpNode& node, Op op, std::span<const TensorId> in) {
+Emitted Replay::emit_as(const OpNode& node, Op op, std::span<const TensorId> in) {
     auto out = next_.emit(std::move(op), in, {.layer = node.layer}, node.phase);
     const auto old_out = old_.outputs(node);
     for (std::size_t i = 0; i < out.size() && i < old_out.size(); ++i) {

@@ -33,7 +33,7 @@ public:
 
     /// Emits an op in the place of an old one: its outputs stand for the old outputs, with their
     /// labels and roles.
-    std::vector<TensorId> emit_as(const OpNode& node, Op op, std::span<const TensorId> in);
+    Emitted emit_as(const OpNode& node, Op op, std::span<const TensorId> in);
     /// Emits an op that the old graph did not have.
     TensorId insert(const OpNode& beside, Op op, std::span<const TensorId> in,
                     std::string_view part);

@@ -97,7 +97,7 @@ private:
         return entered_[id] = out;
     }
 
-    std::vector<TensorId> emit(const OpNode& node, Op op, std::vector<TensorId> in, Spread result) {
+    Emitted emit(const OpNode& node, Op op, std::vector<TensorId> in, Spread result) {
         const auto out = replay_.emit_as(node, std::move(op), in);
         for (const auto id : out) set(id, result);
         return out;

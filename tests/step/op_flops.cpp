@@ -13,7 +13,8 @@ StepGraph graph_of(const OpRow& row) {
     SampleGraph build;
     std::vector<TensorId> in;
     for (const auto& spec : row.in) in.push_back(build.input(spec.shape, spec.dtype));
-    auto out = build.graph.emit(row.op, in, {"out"}, Phase::forward);
+    const Emitted made = build.graph.emit(row.op, in, {"out"}, Phase::forward);
+    std::vector<TensorId> out(made.begin(), made.end());
     for (const auto& spec : row.extra) out.push_back(build.input(spec.shape, spec.dtype));
     build.graph.ops.back() = build.graph.make(row.op, in, out);
     return std::move(build.graph);

@@ -43,8 +43,7 @@ TensorId SampleGraph::view(TensorId storage, Shape shape, Bytes offset) {
     return graph.add(tensor);
 }
 
-std::vector<TensorId> SampleGraph::emit(Op op, std::initializer_list<TensorId> in,
-                                        std::string_view part) {
+Emitted SampleGraph::emit(Op op, std::initializer_list<TensorId> in, std::string_view part) {
     return graph.emit(std::move(op), std::span(in.begin(), in.size()), {part, layer},
                       Phase::forward);
 }

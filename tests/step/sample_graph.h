@@ -26,7 +26,7 @@ struct SampleGraph {
     /// A view of `rows` rows of a storage.
     TensorId view(TensorId storage, Shape shape, Bytes offset);
 
-    std::vector<TensorId> emit(Op op, std::initializer_list<TensorId> in, std::string_view part);
+    Emitted emit(Op op, std::initializer_list<TensorId> in, std::string_view part);
     TensorId one(Op op, std::initializer_list<TensorId> in, std::string_view part) {
         return emit(std::move(op), in, part).front();
     }
