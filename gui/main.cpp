@@ -4,6 +4,7 @@
 
 #include "gui/app/main_window.h"
 #include "planner/base/error.h"
+#include "planner/base/freed_memory.h"
 #include "planner/cli/profiles.h"
 
 namespace {
@@ -25,6 +26,7 @@ int run(QApplication& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    headroom::keep_freed_memory();
     QApplication app(argc, argv);
     QApplication::setApplicationName(QStringLiteral("headroom"));
     QApplication::setDesktopFileName(QStringLiteral("headroom"));

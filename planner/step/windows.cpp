@@ -25,7 +25,9 @@ void Window::insert_next() {
         blocks_.erase(next);
         return;
     }
-    std::rotate(at, next, next + 1);
+    const Block block = *next;
+    std::move_backward(at, next, next + 1);
+    *at = block;
     ++sorted_;
 }
 

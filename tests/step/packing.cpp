@@ -1,9 +1,12 @@
 #include "planner/step/packing.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "planner/step/free_list.h"
 #include "planner/step/skyline.h"
@@ -70,6 +73,44 @@ TEST_CASE("NoPackingOverlapsWhatLivesTogether") {
             CHECK(disjoint(intervals, packing));
             CHECK(packing.height >= bound);
         }
+    }
+}
+
+/// The definition, with nothing remembered: every placed interval of the same time by offset.
+std::vector<std::int64_t> gaps_filled_slowly(const std::vector<Interval>& intervals,
+                                             const Order& order) {
+    std::vector<std::int64_t> offset(intervals.size());
+    std::vector<std::pair<std::int64_t, std::uint32_t>> placed;
+    for (const auto i : order) {
+        std::ranges::sort(placed);
+        std::int64_t top = 0;
+        std::pair best{std::numeric_limits<std::int64_t>::max(), std::int64_t{-1}};
+        for (const auto& [bottom, k] : placed) {
+            if (intervals[k].first > intervals[i].last) continue;
+            if (intervals[k].last < intervals[i].first) continue;
+            if (bottom - top >= intervals[i].size) best = std::min(best, {bottom - top, top});
+            top = std::max(top, bottom + intervals[k].size);
+        }
+        offset[i] = best.second < 0 ? top : best.second;
+        placed.emplace_back(offset[i], i);
+    }
+    return offset;
+}
+
+TEST_CASE("GapsAreFilledAsIfEveryIntervalWereLookedAt") {
+    for (unsigned seed = 0; seed < 4; ++seed) {
+        const auto intervals = random_intervals(seed);
+        Order order(intervals.size());
+        std::iota(order.begin(), order.end(), 0U);
+        std::shuffle(order.begin(), order.end(), std::mt19937(seed));
+        if (seed % 2 == 0) {  // blocks that live through whole windows come first
+            std::ranges::stable_sort(order, std::greater{}, [&](auto i) {
+                return intervals[i].last - intervals[i].first;
+            });
+        }
+        std::int64_t budget = kUnlimited;
+        CHECK(fill_gaps(intervals, order, kOps, budget).offset ==
+              gaps_filled_slowly(intervals, order));
     }
 }
 
