@@ -100,9 +100,9 @@ void Tape::rewrite(Op op, std::span<const TensorId> parameters) {
 
 Accumulation Tape::accumulation(TensorId parameter) {
     const TensorId target = graph_[parameter].parameter.gradient;
-    const auto written = written_.begin() + target.index;
-    if (*written) return Accumulation::add;
-    *written = true;
+    auto written = written_.at(static_cast<std::size_t>(target.index));
+    if (written) return Accumulation::add;
+    written = true;
     return graph_.micro_steps > 1 ? Accumulation::add_after_first : Accumulation::overwrite;
 }
 
