@@ -209,8 +209,7 @@ StageProfile extended_profile(const PlanRequest& request, const Stage& stage,
     const LoweredStage& b = graphs.longer();
     StageProfile out = extend(profile_graph(a, model), profile_graph(b, model), graphs.more());
     const auto peak_at = [&](Place place) {
-        return extended_peak(graphs.alignment(),
-                             memory_timeline(a.lowering.graph, a.lives, place),
+        return extended_peak(graphs.alignment(), memory_timeline(a.lowering.graph, a.lives, place),
                              memory_timeline(b.lowering.graph, b.lives, place), graphs.more());
     };
     out.device = peak_at(Place::device);

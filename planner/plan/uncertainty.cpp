@@ -69,7 +69,8 @@ MemoryBand memory_band(const PlanRequest& request, const Estimate& whole, const 
 }
 
 StepBand step_band(const PlanRequest& request, const DistinctStages& distinct) {
-    const std::array models{scaled_model(request, kOptimistic), scaled_model(request, kPessimistic)};
+    const std::array models{scaled_model(request, kOptimistic),
+                            scaled_model(request, kPessimistic)};
     std::vector<std::vector<StepCost>> costs;  // by distinct stage, then by model
     for (const auto& stage : distinct.stages) {
         costs.push_back(extended_costs(request, stage, models));
