@@ -8,6 +8,7 @@
 
 #include "gui/app/main_window.h"
 #include "gui/document/edits.h"
+#include "planner/base/freed_memory.h"
 #include "planner/import/model_source.h"
 
 // From a key press in the window to the painted plan, and how long a search keeps the window from
@@ -102,6 +103,7 @@ std::vector<double> gaps_while_searching(gui::MainWindow& window) {
 
 int main(int argc, char** argv) {
     if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
+    keep_freed_memory();
     QApplication app(argc, argv);
     const std::filesystem::path root = HEADROOM_PROFILES;
     Library library{.profiles_root = root,

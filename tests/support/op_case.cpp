@@ -114,7 +114,8 @@ public:
             values_.push_back(draw(input, random));
             inputs_.push_back(add_input(input));
         }
-        outputs_ = graph_.emit(c.op, inputs_, {"out", 0}, c.phase);
+        const Emitted made = graph_.emit(c.op, inputs_, {"out", 0}, c.phase);
+        outputs_.assign(made.begin(), made.end());
         for (const auto id : outputs_) keep(id);
         add_backward(random);
         if (as == DType::f64) widen();
