@@ -65,9 +65,15 @@ Planner::Planner(TimingProfile timing, QObject* parent)
               } else {
                   Q_EMIT searchEnded(std::get<0>(outcome));
               }
-          }) {}
+          }) {
+    // A timer's turn comes after events that were posted, painting among them.
+    m_followUp.setSingleShot(true);
+    m_followUp.setInterval(0);
+    connect(&m_followUp, &QTimer::timeout, this, &Planner::followUp);
+}
 
 void Planner::plan(const PlanRequest& request) {
+    m_followUp.stop();
     m_current.reset();
     m_forecasted.reset();
     m_forecast.cancel();
@@ -88,24 +94,27 @@ void Planner::search(const SearchRequest& request) { m_search.start(request); }
 void Planner::cancelSearch() { m_search.cancel(); }
 
 bool Planner::isIdle() const {
-    return !m_plan.busy() && !m_forecast.busy() && !m_details.busy() && !m_ladder.busy() &&
-           !m_form.busy() && !m_search.busy();
+    return !m_plan.busy() && !m_followUp.isActive() && !m_forecast.busy() && !m_details.busy() &&
+           !m_ladder.busy() && !m_form.busy() && !m_search.busy();
 }
 
 void Planner::takePlan(Outcome<std::shared_ptr<const Plan>> outcome) {
-    m_form.start(m_asked);  // not before: it would take the plan's processor
+    m_followUp.start();
     if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
         Q_EMIT planRefused(refusal->sentence, refusal->pointer);
         return;
     }
     m_current = std::get<0>(outcome);
-    // The plan's own signal may lead to another request, which makes these two stale.
-    const auto plan = m_current;
-    Q_EMIT planChanged(plan);
-    if (plan != m_current) return;
-    if (cli::names_framework(plan->request)) m_forecast.start(plan->request);
-    m_details.start(plan);
-    m_ladder.start(plan->request);
+    Q_EMIT planChanged(m_current);
+}
+
+/// What a plan leads to waits until the plan is painted: it would take the window's processor.
+void Planner::followUp() {
+    m_form.start(m_asked);
+    if (!m_current) return;
+    if (cli::names_framework(m_current->request)) m_forecast.start(m_current->request);
+    m_details.start(m_current);
+    m_ladder.start(m_current->request);
 }
 
 void Planner::takeForecast(Outcome<std::shared_ptr<const EngineForecast>> outcome) {

@@ -2,6 +2,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QTimer>
 #include <memory>
 #include <vector>
 
@@ -60,12 +61,14 @@ Q_SIGNALS:
 
 private:
     void takePlan(Outcome<std::shared_ptr<const Plan>> outcome);
+    void followUp();
     void takeForecast(Outcome<std::shared_ptr<const EngineForecast>> outcome);
 
     TimingProfile m_timing;
     std::shared_ptr<const Plan> m_current{};
     std::shared_ptr<const EngineForecast> m_forecasted{};
     PlanRequest m_asked{};
+    QTimer m_followUp{};
     LatestJob<PlanRequest, std::shared_ptr<const Plan>> m_plan;
     LatestJob<PlanRequest, std::shared_ptr<const EngineForecast>> m_forecast;
     LatestJob<std::shared_ptr<const Plan>, std::shared_ptr<const StepDetails>> m_details;

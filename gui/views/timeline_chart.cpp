@@ -50,6 +50,7 @@ void TimelineChart::setFigures(const Figures& figures) {
 
 /// What the axis and a screen reader say; the picture follows.
 void TimelineChart::tell() {
+    m_picture = {};
     update();
     if (m_moments.empty()) return setAccessibleDescription({});
     const auto& peak = m_moments[m_peak];
@@ -73,11 +74,11 @@ TimelineChart::Ticks TimelineChart::ticks(double most, double room) {
 
 QRectF TimelineChart::plot() const {
     const double line = fontMetrics().height();
-    double labels = 0.0;
+    double labels = fontMetrics().horizontalAdvance(m_figures.unitName());
     for (double at = 0.0; at <= m_amounts.end * 1.0001; at += m_amounts.step) {
         labels = std::max(labels, double(fontMetrics().horizontalAdvance(label(at))));
     }
-    return QRectF(rect()).adjusted(labels + line + 3.0 * kGap, kGap + 0.5 * line, -3.0 * kGap,
+    return QRectF(rect()).adjusted(labels + 3.0 * kGap, kGap + 0.5 * line, -3.0 * kGap,
                                    -2.0 * line - 2.0 * kGap);
 }
 
@@ -120,12 +121,29 @@ void TimelineChart::keyPressEvent(QKeyEvent* event) {
     if (!right && m_chosen > 0) choose(m_moments[m_chosen - 1].op);
 }
 
+void TimelineChart::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    m_picture = {};
+}
+
+/// Axes and areas are kept as they were painted: what lies above the chart moves it more often than
+/// its plan changes.
 void TimelineChart::paintEvent(QPaintEvent* /*event*/) {
+    const QSize pixels = size() * devicePixelRatio();
+    if (m_picture.size() != pixels) {
+        m_picture = QPixmap(pixels);
+        m_picture.setDevicePixelRatio(devicePixelRatio());
+        m_picture.fill(palette().color(QPalette::Base));
+        QPainter painter(&m_picture);
+        painter.setFont(font());
+        if (!m_moments.empty()) {
+            paintAxes(painter);
+            paintLayers(painter);
+        }
+    }
     QPainter painter(this);
-    painter.fillRect(rect(), palette().color(QPalette::Base));
+    painter.drawPixmap(0, 0, m_picture);
     if (m_moments.empty()) return;
-    paintAxes(painter);
-    paintLayers(painter);
     paintMarks(painter);
     paintPhases(painter);
 }
@@ -156,10 +174,9 @@ void TimelineChart::paintAxes(QPainter& painter) const {
     }
     word({area.left(), area.bottom() + kGap + line, area.width(), line}, Qt::AlignHCenter,
          tr("op of the step"));
-    painter.save();
-    painter.rotate(-90.0);
-    word({-area.bottom(), kGap, area.height(), line}, Qt::AlignHCenter, m_figures.unitName());
-    painter.restore();
+    // Not turned beside its axis: turned text is drawn as outlines, a third of all that is painted.
+    word({0.0, area.top() + 0.5 * line, area.left() - kGap, line}, Qt::AlignRight,
+         m_figures.unitName());
 }
 
 void TimelineChart::paintLayers(QPainter& painter) const {

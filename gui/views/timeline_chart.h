@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QPixmap>
 #include <QWidget>
 #include <vector>
 
@@ -29,6 +30,7 @@ protected:
     void mousePressEvent(QMouseEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
+    void changeEvent(QEvent* event) override;
 
 private:
     /// An axis from 0: its last tick and the step between two.
@@ -53,6 +55,7 @@ private:
     std::size_t m_peak = 0;    ///< index of a moment
     std::size_t m_chosen = 0;  ///< index of a moment
     Ticks m_amounts{};
+    QPixmap m_picture{};  ///< axes and areas; null: to be painted
 };
 
 }  // namespace headroom::gui
