@@ -1,4 +1,5 @@
 #include <QPushButton>
+#include <tuple>
 
 #include "gui/app/palette_dialog.h"
 #include "gui/views/table_view.h"
@@ -44,6 +45,8 @@ QStringList cut_off_on_pages(Window& window, QSize size) {
     for (int page = 0; page < pages.count(); ++page) {
         pages.setCurrentIndex(page);
         QTest::qWait(60);
+        // Layouts settle over some turns; how many milliseconds that is depends on the machine.
+        std::ignore = wait_for([&] { return cut_off(window.main).isEmpty(); }, 1000);
         for (const auto& each : cut_off(window.main)) {
             out.append(pages.tabText(page) + QStringLiteral(": ") + each);
         }
