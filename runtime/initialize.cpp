@@ -99,10 +99,11 @@ void initialize_magnitudes(Weights& weights, const StepGraph& graph) {
 
 void initialize(Weights& weights, const StepGraph& graph, std::uint64_t seed) {
     const auto gains = unit_gains(graph);
+    std::vector<float> values;  // kept: fresh pages take longer to get than to fill
     for (const auto& home : weights.homes()) {
         const Tensor& tensor = weights.tensor(home);
         const std::uint64_t key = key_of(tensor.label, seed);
-        std::vector<float> values(static_cast<std::size_t>(numel(tensor.shape)), 0.0F);
+        values.resize(static_cast<std::size_t>(numel(tensor.shape)));
         if (const auto gain = gains.find(home.parameter); gain != gains.end()) {
             std::ranges::fill(values, gain->second);
         } else if (tensor.label.part.ends_with("lora_A.weight")) {
@@ -110,6 +111,8 @@ void initialize(Weights& weights, const StepGraph& graph, std::uint64_t seed) {
             fill_uniform(values, key, 1.0 / std::sqrt(static_cast<double>(tensor.shape.back())));
         } else if (tensor.shape.rank() > 1 && !tensor.label.part.ends_with("lora_B.weight")) {
             fill_normal(values, key, kDeviation);
+        } else {
+            std::ranges::fill(values, 0.0F);
         }
         weights.write(home, values);
     }

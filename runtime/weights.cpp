@@ -30,10 +30,10 @@ const Tensor& Weights::tensor(const ParameterHome& home) const {
 
 void Weights::put(TensorId tensor, std::int64_t first, std::span<const float> values) {
     const TensorView view = executor_.view(tensor);
-    std::vector<std::byte> bytes(
+    converted_.resize(
         static_cast<std::size_t>(bytes_of(static_cast<std::int64_t>(values.size()), view.dtype)));
-    convert(std::as_bytes(values), DType::f32, bytes, view.dtype);
-    executor_.backend().write(view.data + bytes_of(first, view.dtype), bytes, view.place);
+    convert(std::as_bytes(values), DType::f32, converted_, view.dtype);
+    executor_.backend().write(view.data + bytes_of(first, view.dtype), converted_, view.place);
 }
 
 std::vector<float> Weights::get(TensorId tensor, std::int64_t first, std::int64_t count) {

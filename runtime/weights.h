@@ -43,6 +43,7 @@ private:
     Executor& executor_;
     std::vector<ParameterHome> homes_{};
     std::map<TensorId, Quantization> quantization_{};
+    std::vector<std::byte> converted_{};  ///< of one tensor, in its dtype
 };
 
 /// Fills every parameter from a seed: matrices ~ N(0, 0.02), gains 1, biases 0, adapters as PEFT

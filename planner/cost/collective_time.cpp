@@ -35,7 +35,7 @@ std::int64_t peers(const LinkLevel& level) { return level.fan - 1; }
 
 /// Steps of a binary tree over the blocks of a level.
 std::int64_t depth(const LinkLevel& level) {
-    return std::bit_width(static_cast<std::uint64_t>(level.fan - 1));
+    return static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(level.fan - 1)));
 }
 
 /// Hops of one ring round: a ring inside each of the blocks of the outer levels, one after another.

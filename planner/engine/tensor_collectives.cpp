@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <ranges>
 #include <vector>
 
 #include "planner/engine/unit_span.h"
@@ -40,14 +39,14 @@ struct LayerUse {
 LayerUse use_of(const std::vector<std::int64_t>& sizes, bool recomputes) {
     LayerUse use{.collectives = static_cast<double>(sizes.size())};
     std::int64_t after = 0;
-    for (const std::int64_t size : std::views::reverse(sizes)) {
-        if (size >= kPersistent) {
+    for (auto size = sizes.rbegin(); size != sizes.rend(); ++size) {
+        if (*size >= kPersistent) {
             const double gathers = recomputes && 2 * after > kReuseDistance ? 3.0 : 2.0;
             use.collectives += gathers;
-            use.elements += static_cast<double>(size);
-            use.gathered += gathers * static_cast<double>(size);
+            use.elements += static_cast<double>(*size);
+            use.gathered += gathers * static_cast<double>(*size);
         }
-        after += size;
+        after += *size;
     }
     return use;
 }

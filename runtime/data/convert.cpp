@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/number.h"
+#include "kernels/cpu/runs.h"
 #include "planner/base/error.h"
 
 namespace headroom {
@@ -27,6 +28,7 @@ constexpr std::array kNames{NameRow{DType::f64, "F64"},   NameRow{DType::f32, "F
 
 template <class From, class To>
 void convert_all(const std::byte* from, std::byte* to, std::size_t count) {
+#pragma omp parallel for schedule(static) if (count >= std::size_t{kParallelElements})
     for (std::size_t i = 0; i < count; ++i) {
         From value{};
         std::memcpy(&value, from + i * sizeof(From), sizeof(From));

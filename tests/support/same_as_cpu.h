@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -24,25 +25,43 @@ inline double relative_difference(const std::vector<double>& found,
     return difference == 0.0 ? 0.0 : std::sqrt(difference / std::max(norm, 1e-30));
 }
 
+inline std::string first_shape(const OpCase& c) {
+    return c.inputs.empty() ? "nothing" : to_string(c.inputs.front().shape);
+}
+
+/// How far a tensor may be off, by the dtype in which it is stored.
+struct Tolerances {
+    double f32;
+    double bf16;
+    double f16;
+};
+/// Sums are taken in another order and rounded once.
+inline constexpr Tolerances kSumTolerances{.f32 = 3e-6, .bf16 = 8e-3, .f16 = 1e-3};
+/// Probabilities are rounded to 16 bits between the two products, on the GPU unnormalized.
+inline constexpr Tolerances kAttentionTolerances{.f32 = 1e-5, .bf16 = 1e-2, .f16 = 2e-3};
+
 /// Forward and backward of a case on `device`, a backend or a table of kernels for this process's
 /// memory, and with the CPU's kernels: the same up to the last places of the dtype.
 template <class Device>
-void check_same_as_cpu(const OpCase& c, Device& device) {
+void check_same_as_cpu(const OpCase& c, Device& device,
+                       const Tolerances& tolerances = kSumTolerances) {
     struct Row {
         DType dtype;
         double tolerance;
     };
     for (const auto& [dtype, tolerance] :
-         {Row{DType::f32, 3e-6}, Row{DType::bf16, 8e-3}, Row{DType::f16, 1e-3}}) {
+         {Row{DType::f32, tolerances.f32}, Row{DType::bf16, tolerances.bf16},
+          Row{DType::f16, tolerances.f16}}) {
+        INFO(name(c.op) << " of " << first_shape(c) << " " << name(dtype));
         const OpResult expected = run(c, dtype);
         const OpResult found = run(c, dtype, device);
         CHECK(found.counted.matrix == expected.counted.matrix);
         for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
-            INFO(name(c.op) << " " << name(dtype) << " output " << i);
+            INFO("output " << i);
             CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);
         }
         for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
-            INFO(name(c.op) << " " << name(dtype) << " gradient of input " << i);
+            INFO("gradient of input " << i);
             CHECK(relative_difference(found.gradients[i], expected.gradients[i]) <= tolerance);
         }
     }

@@ -1,0 +1,61 @@
+#include "tests/gpu/gpu.h"
+#include "tests/support/attention_cases.h"
+#include "tests/support/device_cases.h"
+#include "tests/support/same_as_cpu.h"
+
+// Every family of kernels, on the cases that the emulated ones pass and on sizes that fill a GPU.
+
+namespace headroom::test {
+namespace {
+
+void check_all(const std::vector<OpCase>& cases, const Tolerances& tolerances = kSumTolerances) {
+    const auto gpu = gpu_or_skip();
+    if (gpu == nullptr) return;
+    for (const auto& c : cases) check_same_as_cpu(c, *gpu, tolerances);
+}
+
+}  // namespace
+
+TEST_CASE("GpuNormsAgreeWithTheCpu") { check_all(norm_cases()); }
+TEST_CASE("GpuElementwiseOpsAgreeWithTheCpu") { check_all(elementwise_cases()); }
+TEST_CASE("GpuColumnsAgreeWithTheCpu") { check_all(column_cases()); }
+TEST_CASE("GpuActivationsAgreeWithTheCpu") { check_all(activation_cases()); }
+TEST_CASE("GpuRopeAgreesWithTheCpu") { check_all(rope_cases()); }
+TEST_CASE("GpuEmbeddingsAgreeWithTheCpu") { check_all(embedding_cases()); }
+TEST_CASE("GpuRoutingAgreesWithTheCpu") { check_all(routing_cases()); }
+TEST_CASE("GpuOtherOpsAgreeWithTheCpu") { check_all(other_cases()); }
+
+TEST_CASE("GpuAttentionAgreesWithTheCpuForEveryHeadSize") {
+    check_all(head_size_cases(), kAttentionTolerances);
+}
+TEST_CASE("GpuAttentionMasksAsTheCpuDoes") { check_all(mask_cases(), kAttentionTolerances); }
+TEST_CASE("GpuAttentionShapesScoresAsTheCpuDoes") {
+    check_all(score_cases(), kAttentionTolerances);
+}
+TEST_CASE("GpuAttentionTakesBlocksOfColumns") { check_all(fused_cases(), kAttentionTolerances); }
+TEST_CASE("EagerGpuAttentionAgreesWithTheCpu") { check_all(eager_cases(), kAttentionTolerances); }
+
+TEST_CASE("GpuKernelsAgreeWithTheCpuAtTheSizesOfModels") {
+    check_all({
+        {.op = Norm{.residual = true},
+         .inputs = {real({700, 4096}), real({700, 4096}), parameter({4096})},
+         .differentiated = {0, 1}},
+        {.op = Norm{.kind = NormKind::layer, .bias = true},
+         .inputs = {real({1100, 768}), parameter({768}), parameter({768})},
+         .differentiated = {0}},
+        {.op = Activate{.gated = true}, .inputs = {real({300, 8192}), real({300, 8192})}},
+        {.op = Embedding{}, .inputs = {ids({6000}, 3000), parameter({3000, 512})}},
+        {.op = HeadLoss{.chunk = 128},
+         .inputs = {real({300, 256}), parameter({32000, 256}), ids({300}, 32000)}},
+    });
+}
+
+TEST_CASE("GpuAttentionAgreesWithTheCpuAtTheSizesOfModels") {
+    const AttentionSizes grouped{.heads = 8, .kv_heads = 2, .queries = 700, .keys = 700};
+    check_all({attention({.batch = 2, .head_dim = 128, .value_dim = 128}, grouped),
+               attention({.batch = 2, .head_dim = 64, .value_dim = 64}, grouped),
+               attention({.batch = 1, .head_dim = 256, .value_dim = 256, .window = 300}, grouped)},
+              kAttentionTolerances);
+}
+
+}  // namespace headroom::test
