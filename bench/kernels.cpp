@@ -45,6 +45,13 @@ std::vector<Case> cases(const Sizes& s) {
     const Input vector{{s.parameters}, s.dtype};
     const Input state{{s.parameters}, DType::f32};
     const AttentionShape shape{.batch = 1, .head_dim = 128, .value_dim = 128};
+    // As in Llama 3: four query heads a key head, sequences of an eighth of the tokens.
+    const AttentionShape short_shape{.batch = 8, .head_dim = 128, .value_dim = 128};
+    const Input grouped{{s.tokens, s.width / 4}, s.dtype};
+    AttentionShape narrow_shape = short_shape;
+    narrow_shape.head_dim = narrow_shape.value_dim = 64;
+    const Input half{{s.tokens, s.width / 2}, s.dtype};
+    const Input eighth{{s.tokens, s.width / 8}, s.dtype};
     // (weights, gradient, sums, moments ...[, master]): f32 weights are their own master.
     Case adamw{"adamw",
                Update{.decayed = s.parameters},
@@ -65,6 +72,8 @@ std::vector<Case> cases(const Sizes& s) {
         adamw,
         {"linear", Linear{}, {stream, {{4 * s.width, s.width}, s.dtype, true}}},
         {"attention", Attention{.shape = shape}, {stream, stream, stream}},
+        {"attention, short", Attention{.shape = short_shape}, {stream, grouped, grouped}},
+        {"attention, heads of 64", Attention{.shape = narrow_shape}, {half, eighth, eighth}},
         {"head_loss",
          HeadLoss{},
          {stream, {{32000, s.width}, s.dtype, true}, {{s.tokens}, DType::i32}}},
@@ -149,16 +158,22 @@ private:
         const TensorView view = executor_->view(id);
         if (view.dtype == DType::i32) return;
         std::mt19937 random(static_cast<unsigned>(id.index));
-        std::vector<std::uint16_t> halves(static_cast<std::size_t>(bytes(view).count()) /
-                                          sizeof(std::uint16_t));
+        const auto size = static_cast<std::size_t>(bytes(view).count());
+        std::vector<std::uint16_t> halves(std::min<std::size_t>(size / 2, kDrawn));
         // Sign, an exponent from 2^-8 to 2^-1 and random digits, as bf16; an f32 takes two.
         for (auto& half : halves) {
             const auto bits = static_cast<std::uint32_t>(random());
             half = static_cast<std::uint16_t>((bits & 0x8000U) | ((119U + (bits >> 20 & 7U)) << 7) |
                                               (bits & 0x7FU));
         }
-        backend_.write(view.data, std::as_bytes(std::span(halves)), view.place);
+        const auto drawn = std::as_bytes(std::span(halves));
+        for (std::size_t at = 0; at < size; at += drawn.size()) {
+            const auto part = drawn.first(std::min(drawn.size(), size - at));
+            backend_.write(view.data + at, part, view.place);
+        }
     }
+
+    static constexpr std::size_t kDrawn = std::size_t{1} << 22;  ///< numbers, then the same again
 
     Backend& backend_;
     StepGraph graph_{};

@@ -14,29 +14,38 @@ using namespace device;
 
 template <class Tile>
 void launch_tile(const ForwardOperands<typename Tile::T>& a, const AttentionSizes& sizes,
-                 void* stream) {
+                 const AttentionShape& shape, const Launch& launch) {
+    count_tiles<Tile>(launch, shape, sizes, Tile::kRows,
+                      {shape.head_dim + shape.value_dim, Tile::kHead + Tile::kValue});
     const Extent3 grid{static_cast<unsigned>(divide_up(sizes.queries, Tile::kRows)),
                        static_cast<unsigned>(sizes.heads), static_cast<unsigned>(sizes.sequences)};
-    launch_kernel(attention_kernel<Tile>, grid, {Tile::kThreads}, Tile::kSharedBytes, stream, a);
+    launch_kernel(attention_kernel<Tile>, grid, {Tile::kThreads}, Tile::kSharedBytes, launch.stream,
+                  a);
 }
 
 /// The narrowest tile that holds the heads. Keys a step are as many as registers hold scores of.
 template <class T>
-void launch_tiles(const ForwardOperands<T>& a, const AttentionSizes& sizes, void* stream) {
+void launch_tiles(const ForwardOperands<T>& a, const AttentionSizes& sizes,
+                  const AttentionShape& shape, const Launch& launch) {
     const auto holds = [&](int head, int value) {
         return a.head_dim <= head && a.value_dim <= value;
     };
-    if (holds(64, 64)) return launch_tile<ForwardTile<T, 64, 64, 64, 4, 2>>(a, sizes, stream);
-    if (holds(80, 80)) return launch_tile<ForwardTile<T, 80, 80, 64, 4, 2>>(a, sizes, stream);
-    if (holds(96, 96)) return launch_tile<ForwardTile<T, 96, 96, 64, 4, 2>>(a, sizes, stream);
-    if (holds(128, 128)) return launch_tile<ForwardTile<T, 128, 128, 48, 4, 2>>(a, sizes, stream);
-    if (holds(192, 128)) return launch_tile<ForwardTile<T, 192, 128, 48, 4, 2>>(a, sizes, stream);
-    launch_tile<ForwardTile<T, 256, 256, 64, 8, 1>>(a, sizes, stream);
+    if (holds(64, 64))
+        return launch_tile<ForwardTile<T, 64, 64, 64, 4, 2>>(a, sizes, shape, launch);
+    if (holds(80, 80))
+        return launch_tile<ForwardTile<T, 80, 80, 64, 4, 2>>(a, sizes, shape, launch);
+    if (holds(96, 96))
+        return launch_tile<ForwardTile<T, 96, 96, 64, 4, 2>>(a, sizes, shape, launch);
+    if (holds(128, 128))
+        return launch_tile<ForwardTile<T, 128, 128, 48, 4, 2>>(a, sizes, shape, launch);
+    if (holds(192, 128))
+        return launch_tile<ForwardTile<T, 192, 128, 48, 4, 2>>(a, sizes, shape, launch);
+    launch_tile<ForwardTile<T, 256, 256, 64, 8, 1>>(a, sizes, shape, launch);
 }
 
 template <class T>
-void run_tiles(const Launch& launch, const AttentionSizes& sizes, const ScoreRule& rule,
-               const float* sinks) {
+void run_tiles(const AttentionShape& shape, const Launch& launch, const AttentionSizes& sizes,
+               const ScoreRule& rule, const float* sinks) {
     const ForwardOperands<T> a{.q = rows_of<const T>(launch.in[0]),
                                .k = rows_of<const T>(launch.in[1]),
                                .v = rows_of<const T>(launch.in[2]),
@@ -47,7 +56,7 @@ void run_tiles(const Launch& launch, const AttentionSizes& sizes, const ScoreRul
                                .value_dim = sizes.value_dim,
                                .group = sizes.group,
                                .rule = rule};
-    launch_tiles(a, sizes, launch.stream);
+    launch_tiles(a, sizes, shape, launch);
 }
 
 template <class T>
@@ -76,7 +85,7 @@ void attention_cuda(const Attention& op, const Launch& launch) {
         if constexpr (!std::is_same_v<T, float>) {
             if (copies_in_chunks(op.shape,
                                  {&launch.in[0], &launch.in[1], &launch.in[2], &launch.out[0]})) {
-                return run_tiles<T>(launch, sizes, rule, sinks);
+                return run_tiles<T>(op.shape, launch, sizes, rule, sinks);
             }
         }
         run_simple<T>(launch, sizes, rule, sinks);

@@ -5,27 +5,37 @@
 #include "kernels/device/attention_operands.cuh"
 #include "kernels/device/attention_rows.h"
 #include "kernels/device/bias_grad.cuh"
+#include "kernels/device/divisor.h"
 
 namespace headroom {
 namespace {
 
 using namespace device;
 
-/// delta (N, H) = sum of out * dout over a head's columns: a warp a query and head.
-template <class T>
-__global__ void __launch_bounds__(kSimpleThreads)
+inline constexpr int kDeltaThreads = 256;
+
+/// delta (N, H) = sum of out * dout over a head's columns: `lanes` neighbours (a power of two) a
+/// query and head, N columns at a time.
+template <class T, int N>
+__global__ void __launch_bounds__(kDeltaThreads)
     delta_kernel(Rows<const T> out, Rows<const T> dout, Rows<float> delta, std::int64_t rows,
-                 int columns) {
-    const std::int64_t row = std::int64_t{blockIdx.x} * kSimpleWarps + warp_id();
-    if (row >= rows) return;
-    const std::int64_t head = blockIdx.y;
+                 Divisor heads, int columns, int lanes) {
+    const int thread = static_cast<int>(threadIdx.x);
+    const std::int64_t unit = std::int64_t{blockIdx.x} * (kDeltaThreads / lanes) + thread / lanes;
+    const std::int64_t row = heads.quotient(unit);
+    const std::int64_t head = heads.remainder(unit);
     float sum = 0.0F;
-    for (int i = lane_id(); i < columns; i += 32) {
+    for (int i = thread % lanes * N; row < rows && i < columns; i += lanes * N) {
         const std::int64_t column = head * columns + i;
-        sum = fmaf(to_float(*out.at(row, column)), to_float(*dout.at(row, column)), sum);
+        const Floats<N> x = load<N>(out.at(row, column));
+        const Floats<N> y = load<N>(dout.at(row, column));
+#pragma unroll
+        for (int k = 0; k < N; ++k) sum = fmaf(x[k], y[k], sum);
     }
-    sum = warp_sum(sum);
-    if (lane_id() == 0) *delta.at(row, head) = sum;
+    for (int other = lanes / 2; other > 0; other /= 2) {
+        sum += __shfl_xor_sync(simt::kAllLanes, sum, other);
+    }
+    if (row < rows && thread % lanes == 0) *delta.at(row, head) = sum;
 }
 
 inline constexpr int kSinkThreads = 256;
@@ -56,12 +66,24 @@ struct Backward {
     [[nodiscard]] bool added() const { return adds(op.accumulation, launch); }
 };
 
+template <class T, int N>
+void run_delta(const Backward& b) {
+    const int chunks = static_cast<int>(divide_up(b.sizes.value_dim, N));
+    int lanes = 1;
+    while (lanes < simt::kWarp && lanes < chunks) lanes *= 2;
+    const std::int64_t units = b.rows() * b.sizes.heads;
+    launch_kernel(delta_kernel<T, N>,
+                  {static_cast<unsigned>(divide_up(units, kDeltaThreads / lanes))}, {kDeltaThreads},
+                  0, b.launch.stream, rows_of<const T>(b.launch.in[3]),
+                  rows_of<const T>(b.launch.in[5]), rows_of<float>(b.launch.out[3]), b.rows(),
+                  Divisor(b.sizes.heads), b.sizes.value_dim, lanes);
+}
+
 template <class T>
 void run_delta(const Backward& b) {
-    launch_kernel(delta_kernel<T>, warp_grid(b.rows(), b.sizes.heads, 1), {kSimpleThreads}, 0,
-                  b.launch.stream, rows_of<const T>(b.launch.in[3]),
-                  rows_of<const T>(b.launch.in[5]), rows_of<float>(b.launch.out[3]), b.rows(),
-                  b.sizes.value_dim);
+    const bool wide = b.sizes.value_dim % kWide<T> == 0 &&
+                      rows_aligned(kWide<T>, {&b.launch.in[3], &b.launch.in[5]});
+    wide ? run_delta<T, kWide<T>>(b) : run_delta<T, 1>(b);
 }
 
 template <class Tile>
@@ -69,6 +91,10 @@ void launch_tile(Backward& b) {
     using T = typename Tile::T;
     const Launch& launch = b.launch;
     const AttentionSizes& sizes = b.sizes;
+    const AttentionShape& shape = b.op.shape;
+    count_tiles<Tile>(
+        launch, shape, sizes, Tile::kQueries,
+        {3 * shape.head_dim + 2 * shape.value_dim, 3 * Tile::kHead + 2 * Tile::kValue});
     const std::int64_t tiles = divide_up(sizes.queries, Tile::kQueries);
     const std::int64_t counters = 1 + std::int64_t{sizes.sequences} * sizes.heads * tiles;
     auto* const ticket = b.space.template take<unsigned>(counters);

@@ -56,8 +56,7 @@ void for_each_group(const TensorView& counts, std::int64_t rows, std::int64_t ex
 
 void multiply(Gemm gemm, const Launch& launch) {
     gemm.extents = Extents::vary;
-    count_product(launch, gemm);
-    static_cast<BlasLibrary*>(launch.library)->multiply(gemm, launch.workspace, launch.stream);
+    multiply_counted(gemm, launch.workspace, launch);
 }
 
 /// The matrix of an expert in (E, out, in).

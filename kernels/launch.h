@@ -36,6 +36,7 @@ struct TensorView : TensorSpec {
 struct WorkCounter {
     std::int64_t matrix = 0;
     std::int64_t vector = 0;
+    std::int64_t padding = 0;  ///< FLOPs of tensor cores where whole tiles reach beyond matrices
 };
 
 /// Everything a kernel is given. It owns nothing and allocates nothing.
@@ -61,6 +62,10 @@ struct Launch {
 /// Adds the FLOPs of a product of (m, k) and (k, n).
 inline void count_product(const Launch& launch, std::int64_t m, std::int64_t n, std::int64_t k) {
     if (launch.work != nullptr) launch.work->matrix += 2 * m * n * k;
+}
+/// Adds what tiles of `executed` FLOPs compute beyond the `counted` ones.
+inline void count_padding(const Launch& launch, std::int64_t executed, std::int64_t counted) {
+    if (launch.work != nullptr) launch.work->padding += executed - counted;
 }
 
 }  // namespace headroom

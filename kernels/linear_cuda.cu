@@ -54,11 +54,6 @@ Matrix rounded_into(std::byte* to, const Matrix& from, DType dtype, const Launch
     return out;
 }
 
-void multiply_alike(const Gemm& gemm, const TensorView& workspace, const Launch& launch) {
-    count_product(launch, gemm);
-    static_cast<BlasLibrary*>(launch.library)->multiply(gemm, workspace, launch.stream);
-}
-
 /// The part of a product that rows [first, first + count) of its wider factor take part in.
 Gemm part_of(const Gemm& gemm, bool a_is_wider, std::int64_t first, std::int64_t count) {
     Gemm part = gemm;
@@ -89,7 +84,7 @@ Gemm part_of(const Gemm& gemm, bool a_is_wider, std::int64_t first, std::int64_t
 /// beside a 16-bit one is rounded first, as every gradient of 16-bit training is, in half of the
 /// workspace and as many of its rows at a time as fit there.
 void multiply(const Gemm& gemm, const Launch& launch) {
-    if (gemm.a.dtype == gemm.b.dtype) return multiply_alike(gemm, launch.workspace, launch);
+    if (gemm.a.dtype == gemm.b.dtype) return multiply_counted(gemm, launch.workspace, launch);
     const bool a_is_wider = gemm.a.dtype == DType::f32;
     const Matrix& wide = a_is_wider ? gemm.a : gemm.b;
     const DType narrow = a_is_wider ? gemm.b.dtype : gemm.a.dtype;
@@ -107,7 +102,7 @@ void multiply(const Gemm& gemm, const Launch& launch) {
         Gemm part = part_of(gemm, a_is_wider, first, count);
         Matrix& factor = a_is_wider ? part.a : part.b;
         factor = rounded_into(launch.workspace.data, factor, narrow, launch);
-        multiply_alike(part, rest, launch);
+        multiply_counted(part, rest, launch);
     }
 }
 

@@ -42,7 +42,8 @@ struct Shaping {
 };
 
 /// Rows of logits and what becomes of them; no pointer: not asked for. A target < 0 leaves its
-/// token out; one beyond the row lies in another shard of the vocabulary.
+/// token out; one beyond the row lies in another shard of the vocabulary. What a row's last wide
+/// access takes beyond its columns is room that the row has.
 template <class T>
 struct LossRows {
     const T* logits = nullptr;
@@ -79,7 +80,7 @@ __device__ LogSumExp log_sum_exp(const T* row, int columns, Shaping shaping) {
         float here = -INFINITY;
 #pragma unroll
         for (int i = 0; i < N; ++i) {
-            x[i] = shaping(x[i]);
+            x[i] = at + i < columns ? shaping(x[i]) : -INFINITY;
             here = fmaxf(here, x[i]);
         }
         if (here > largest) {
@@ -106,7 +107,8 @@ __device__ void write_gradient(const T* row, T* gradient, int target, float lse,
         for (int i = 0; i < N; ++i) {
             const float shaped = rows.shaping(x[i]);
             const float error = exponential(shaped - lse) - (at + i == target ? 1.0F : 0.0F);
-            x[i] = target < 0 ? 0.0F : error * scale * rows.shaping.slope(shaped);
+            const bool kept = target >= 0 && at + i < rows.columns;
+            x[i] = kept ? error * scale * rows.shaping.slope(shaped) : 0.0F;
         }
         store<N>(gradient + at, x);
     }
@@ -200,6 +202,19 @@ void cross_entropy_grad_cuda(const CrossEntropyGrad& op, const Launch& launch) {
     });
 }
 
+/// The chunk's memory as rows whose starts a matrix product and wide accesses can use: a few tokens
+/// fewer where the vocabulary is no multiple of kAlignedRow.
+TensorView aligned_rows(const TensorView& chunk) {
+    constexpr std::int64_t kAlignedRow = 8;
+    const std::int64_t stride = ceil_div(chunk.columns(), kAlignedRow) * kAlignedRow;
+    const std::int64_t rows = chunk.count() / stride;
+    if (stride == chunk.columns() || !chunk.contiguous() || rows == 0) return chunk;
+    TensorView aligned = chunk;
+    aligned.shape = {rows, chunk.columns()};
+    aligned.stride = stride;
+    return aligned;
+}
+
 /// Losses of the tokens from `first` on, whose logits become their gradient where one is asked for.
 void losses_of_chunk(const HeadLoss& op, const Launch& launch, const TensorView& chunk,
                      std::int64_t first, std::int64_t tokens) {
@@ -212,7 +227,9 @@ void losses_of_chunk(const HeadLoss& op, const Launch& launch, const TensorView&
             rows.gradient = chunk.as<T>();
             rows.gradient_stride = chunk.stride;
         }
-        launch_rows<Pass::loss>(rows, tokens, {&chunk}, launch.stream);
+        TensorView room = chunk;  // columns that a wide access may touch
+        room.shape = {chunk.rows(), chunk.stride};
+        launch_rows<Pass::loss>(rows, tokens, {&room}, launch.stream);
     });
 }
 
@@ -232,17 +249,17 @@ void head_loss_cuda(const HeadLoss& op, const Launch& launch) {
     if (launch.out.size() != outputs.count) {
         throw InternalError("head_loss with a weight gradient has nowhere to write it");
     }
-    auto& library = *static_cast<BlasLibrary*>(launch.library);
     const auto multiply = [&](const Gemm& gemm) {
-        count_product(launch, gemm);
-        library.multiply(gemm, launch.workspace, launch.stream);
+        multiply_counted(gemm, launch.workspace, launch);
     };
     const Matrix all = matrix_of(launch.in[0]);
     const Matrix weight = matrix_of(launch.in[1]);
-    const TensorView& chunk = launch.out[outputs.chunk];
+    const TensorView chunk = aligned_rows(launch.out[outputs.chunk]);
+    const std::int64_t chunks = std::max(ceil_div(all.rows, chunk.rows()), std::int64_t{1});
+    const std::int64_t step = ceil_div(all.rows, chunks);  // none is left with a few tokens
     bool add = adds(op.accumulation, launch);
-    for (std::int64_t first = 0; first < all.rows; first += chunk.rows()) {
-        const std::int64_t tokens = std::min(chunk.rows(), all.rows - first);
+    for (std::int64_t first = 0; first < all.rows; first += step) {
+        const std::int64_t tokens = std::min(step, all.rows - first);
         const Matrix x = rows_of(all, first, tokens);
         const Matrix logits = rows_of(matrix_of(chunk), 0, tokens);
         multiply({.a = x, .b = weight, .b_stored = Stored::transposed, .d = logits});

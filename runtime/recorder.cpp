@@ -63,6 +63,7 @@ std::vector<MeasuredPhase> Recorder::phases() const {
         auto& row = phases[static_cast<std::size_t>(node.phase)];
         row.matrix += Flops{static_cast<double>(sample.work.matrix)};
         row.vector += Flops{static_cast<double>(sample.work.vector)};
+        row.padding += Flops{static_cast<double>(sample.work.padding)};
         row.time += sample.time;
     }
     return phases;

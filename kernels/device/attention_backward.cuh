@@ -98,44 +98,80 @@ __device__ __forceinline__ void load_step(AsyncCopies& copies, const BackwardOpe
     copies.commit();
 }
 
+/// A warp's share of a tile of dq: pairs of neighbouring columns, in row 8 i of the warp's rows and
+/// from column 8 n of its columns on.
+template <class Tile>
+struct QueryShare {
+    static constexpr int kRows = 2 * Tile::kSumRowTiles;
+    static constexpr int kColumns = Tile::kSumColumns / 8;
+    float sum[Tile::kSumRowTiles][kColumns][4];
+    __device__ __forceinline__ Pair at(int i, int n) const {
+        return {sum[i / 2][n][i % 2 * 2], sum[i / 2][n][i % 2 * 2 + 1]};
+    }
+};
+
+/// visit(i, n, row, column) of the pairs of a warp's share that are there.
+template <class Tile, class T, class Visit>
+__device__ __forceinline__ void each_pair(const BackwardOperands<T>& a, std::int64_t sequence_row,
+                                          const QueryStep& step, const Visit& visit) {
+    using Share = QueryShare<Tile>;
+    const int warp_row = warp_id() % Tile::kQueryWarps * 16 * Tile::kSumRowTiles;
+    const int warp_column = warp_id() / Tile::kQueryWarps * Tile::kSumColumns;
+#pragma unroll
+    for (int i = 0; i < Share::kRows; ++i) {
+        const int query = step.tile * Tile::kQueries + warp_row + 8 * i + lane_id() / 4;
+        if (query >= a.rule.queries) continue;
+#pragma unroll
+        for (int n = 0; n < Share::kColumns; ++n) {
+            const int column = warp_column + 8 * n + lane_id() % 4 * 2;
+            if (column >= a.head_dim) continue;
+            visit(i, n, sequence_row + query, std::int64_t{step.head} * a.head_dim + column);
+        }
+    }
+}
+
+/// Finishes a tile of dq. What others added is read all at once: one read after the other would
+/// take longer than a whole step.
+template <class Tile, class T>
+__device__ __forceinline__ void finish_dq(const BackwardOperands<T>& a, std::int64_t sequence_row,
+                                          const QueryStep& step, const QueryShare<Tile>& share,
+                                          bool alone) {
+    using Share = QueryShare<Tile>;
+    Pair before[Share::kRows][Share::kColumns] = {};
+    if (!alone) {
+        each_pair<Tile>(a, sequence_row, step,
+                        [&](int i, int n, std::int64_t row, std::int64_t column) {
+                            before[i][n] = read_past_l1(a.sums.at(row, column));
+                        });
+    }
+    each_pair<Tile>(a, sequence_row, step,
+                    [&](int i, int n, std::int64_t row, std::int64_t column) {
+                        const Pair mine = share.at(i, n);
+                        const Pair sum{before[i][n].x + mine.x, before[i][n].y + mine.y};
+                        *reinterpret_cast<std::uint32_t*>(a.dq.at(row, column)) =
+                            pack<T>(sum.x * a.rule.scale, sum.y * a.rule.scale);
+                    });
+}
+
 /// A block's share of a tile of dq is added to what the blocks before it added; the last one
 /// finishes the tile.
 template <class Tile, class T>
 __device__ __forceinline__ void add_to_dq(const BackwardOperands<T>& a, std::int64_t sequence_row,
                                           const QueryStep& step, bool first, bool last) {
     const BackwardShared<Tile> shared;
-    constexpr int kColumnTiles = Tile::kSumColumns / 8;
     const int warp_row = warp_id() % Tile::kQueryWarps * 16 * Tile::kSumRowTiles;
     const int warp_column = warp_id() / Tile::kQueryWarps * Tile::kSumColumns;
-    float share[Tile::kSumRowTiles][kColumnTiles][4];
-    clear(share);
-    multiply<T, Tile::kKeys / 16>(share,
+    QueryShare<Tile> share;
+    clear(share.sum);
+    multiply<T, Tile::kKeys / 16>(share.sum,
                                   ColumnsOfA<T, Tile::kScorePitch>(shared.dscores() + warp_row),
                                   RowsOfB<T, Tile::kHeadPitch>(shared.k() + warp_column));
-#pragma unroll
-    for (int i = 0; i < 2 * Tile::kSumRowTiles; ++i) {
-        const int query = step.tile * Tile::kQueries + warp_row + 8 * i + lane_id() / 4;
-        if (query >= a.rule.queries) continue;
-        const std::int64_t row = sequence_row + query;
-        const std::int64_t head_column = std::int64_t{step.head} * a.head_dim;
-#pragma unroll
-        for (int n = 0; n < kColumnTiles; ++n) {
-            const int column = warp_column + 8 * n + lane_id() % 4 * 2;
-            if (column >= a.head_dim) continue;
-            Pair sum{share[i / 2][n][i % 2 * 2], share[i / 2][n][i % 2 * 2 + 1]};
-            float* const at = a.sums.at(row, head_column + column);
-            if (!first) {
-                const Pair before = read_past_l1(at);
-                sum = {before.x + sum.x, before.y + sum.y};
-            }
-            if (last) {
-                *reinterpret_cast<std::uint32_t*>(a.dq.at(row, head_column + column)) =
-                    pack<T>(sum.x * a.rule.scale, sum.y * a.rule.scale);
-            } else {
-                write(at, sum);
-            }
-        }
-    }
+    if (last) return finish_dq<Tile>(a, sequence_row, step, share, first);
+    each_pair<Tile>(a, sequence_row, step,
+                    [&](int i, int n, std::int64_t row, std::int64_t column) {
+                        float* const at = a.sums.at(row, column);
+                        first ? write(at, share.at(i, n)) : add_in_memory(at, share.at(i, n));
+                    });
 }
 
 /// The keys of a block.

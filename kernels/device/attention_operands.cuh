@@ -43,16 +43,54 @@ struct AttentionInputs {
     }
 };
 
+/// Keys that the i-th query of a sequence sees.
+inline IndexRange keys_of(const AttentionShape& shape, const AttentionSizes& sizes,
+                          std::int64_t i) {
+    const auto position = query_position(shape, sizes.queries, sizes.keys, i);
+    return seen_keys(shape, position, sizes.keys);
+}
+
+/// Pairs of a query and a key of one head that the mask keeps.
+inline std::int64_t pairs_of(const AttentionShape& shape, const AttentionSizes& sizes) {
+    std::int64_t pairs = 0;
+    for (int i = 0; i < sizes.queries; ++i) pairs += keys_of(shape, sizes, i).count();
+    return pairs;
+}
+
+/// The same where tiles are computed as a whole: from the first key that a tile of queries sees to
+/// the last.
+inline std::int64_t pairs_of_tiles(const AttentionShape& shape, const AttentionSizes& sizes,
+                                   std::int64_t queries, std::int64_t keys) {
+    std::int64_t tiles = 0;
+    for (std::int64_t first = 0; first < sizes.queries; first += queries) {
+        const auto last = smaller(first + queries, sizes.queries) - 1;
+        const std::int64_t end = keys_of(shape, sizes, last).end;
+        tiles += divide_up(end, keys) - keys_of(shape, sizes, first).begin / keys;
+    }
+    return tiles * queries * keys;
+}
+
 /// Adds the FLOPs of the pairs that the mask keeps, of `columns` multiplied and added for each.
 inline void count_pairs(const Launch& launch, const AttentionShape& shape,
                         const AttentionSizes& sizes, std::int64_t columns) {
     if (launch.work == nullptr) return;
-    std::int64_t pairs = 0;
-    for (int i = 0; i < sizes.queries; ++i) {
-        const auto position = query_position(shape, sizes.queries, sizes.keys, i);
-        pairs += seen_keys(shape, position, sizes.keys).count();
-    }
-    count_product(launch, std::int64_t{sizes.sequences} * sizes.heads, pairs, columns);
+    count_product(launch, std::int64_t{sizes.sequences} * sizes.heads, pairs_of(shape, sizes),
+                  columns);
+}
+
+/// `columns` for each pair that is counted, and for each that is computed: those of whole tiles.
+struct TileColumns {
+    std::int64_t counted;
+    std::int64_t computed;
+};
+template <class Tile>
+void count_tiles(const Launch& launch, const AttentionShape& shape, const AttentionSizes& sizes,
+                 std::int64_t queries, const TileColumns& columns) {
+    if (launch.work == nullptr) return;
+    const std::int64_t executed = pairs_of_tiles(shape, sizes, queries, Tile::kKeys);
+    const std::int64_t heads = std::int64_t{sizes.sequences} * sizes.heads;
+    count_padding(launch, 2 * heads * executed * columns.computed,
+                  2 * heads * pairs_of(shape, sizes) * columns.counted);
 }
 
 template <class T>

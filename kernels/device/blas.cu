@@ -125,6 +125,13 @@ BlasChoice describe(const BlasLayout& layout, const cublasLtMatmulHeuristicResul
             .waves = result.wavesCount};
 }
 
+/// What a layout is multiplied with.
+struct Chosen {
+    cublasLtMatmulAlgo_t algorithm{};
+    TileShape tile{};
+    int depth = 1;
+};
+
 /// What is left of a product whose factors share an empty extent.
 void scale_only(const Gemm& gemm, cudaStream_t stream) {
     if (gemm.beta == 1.0 && gemm.bias == nullptr) return;
@@ -143,7 +150,7 @@ void scale_only(const Gemm& gemm, cudaStream_t stream) {
 struct BlasLibrary::State {
     cublasLtHandle_t handle = nullptr;
     F32Products f32 = F32Products::exact;
-    std::map<BlasLayout, cublasLtMatmulHeuristicResult_t> algorithms{};
+    std::map<BlasLayout, Chosen> algorithms{};
     std::vector<BlasChoice> choices{};
 
     [[nodiscard]] cublasComputeType_t compute(DType factors) const {
@@ -152,8 +159,7 @@ struct BlasLibrary::State {
     }
 
     /// The heuristic may look at where the bias lies.
-    const cublasLtMatmulHeuristicResult_t& algorithm(const BlasLayout& layout,
-                                                     const std::byte* bias) {
+    const Chosen& algorithm(const BlasLayout& layout, const std::byte* bias) {
         const auto known = algorithms.find(layout);
         if (known != algorithms.end()) return known->second;
         Descriptors descriptors(layout, compute(layout.first.dtype), bias);
@@ -167,21 +173,22 @@ struct BlasLibrary::State {
             throw BlasError("cuBLASLt has no algorithm for " + to_string(BlasChoice{layout}) +
                             ": " + cublasLtGetStatusName(status));
         }
-        choices.push_back(describe(layout, result));
-        return algorithms.emplace(layout, result).first->second;
+        const BlasChoice& choice = choices.emplace_back(describe(layout, result));
+        const Chosen chosen{result.algo, choice.tile, stages_depth(choice.stages)};
+        return algorithms.emplace(layout, chosen).first->second;
     }
 
     /// The neighbours' algorithm if it also serves these extents, else one of their own.
-    const cublasLtMatmulAlgo_t& shared_algorithm(const BlasLayout& layout, const std::byte* bias,
-                                                 Descriptors& descriptors) {
-        const auto& result = algorithm(rounded(layout), bias);
+    const Chosen& shared_algorithm(const BlasLayout& layout, const std::byte* bias,
+                                   Descriptors& descriptors) {
+        const Chosen& shared = algorithm(rounded(layout), bias);
         cublasLtMatmulHeuristicResult_t checked{};
         const auto status = cublasLtMatmulAlgoCheck(
             handle, descriptors.product(), descriptors.first(), descriptors.second(),
-            descriptors.result(), descriptors.result(), &result.algo, &checked);
+            descriptors.result(), descriptors.result(), &shared.algorithm, &checked);
         const bool serves = status == CUBLAS_STATUS_SUCCESS &&
                             checked.workspaceSize <= static_cast<std::size_t>(layout.workspace);
-        return serves ? result.algo : algorithm(layout, bias).algo;
+        return serves ? shared : algorithm(layout, bias);
     }
 };
 
@@ -192,24 +199,28 @@ BlasLibrary::BlasLibrary(F32Products f32) : state_(std::make_unique<State>()) {
 
 BlasLibrary::~BlasLibrary() { cublasLtDestroy(state_->handle); }
 
-void BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace, void* stream) {
+std::int64_t BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace, void* stream) {
     const auto queue = static_cast<cudaStream_t>(stream);
     const BlasLayout layout =
         layout_of(gemm, workspace.data == nullptr ? 0 : bytes(workspace).count());
-    if (gemm.d.rows == 0 || gemm.d.columns == 0) return;
-    if (gemm.a.rows == 0 || gemm.a.columns == 0) return scale_only(gemm, queue);
+    if (gemm.d.rows == 0 || gemm.d.columns == 0) return 0;
+    if (gemm.a.rows == 0 || gemm.a.columns == 0) {
+        scale_only(gemm, queue);
+        return 0;
+    }
     Descriptors descriptors(layout, state_->compute(gemm.a.dtype), gemm.bias);
-    const auto& algorithm = gemm.extents == Extents::vary
-                                ? state_->shared_algorithm(layout, gemm.bias, descriptors)
-                                : state_->algorithm(layout, gemm.bias).algo;
+    const Chosen& chosen = gemm.extents == Extents::vary
+                               ? state_->shared_algorithm(layout, gemm.bias, descriptors)
+                               : state_->algorithm(layout, gemm.bias);
     const auto alpha = static_cast<float>(gemm.alpha);
     const auto beta = static_cast<float>(gemm.beta);
     check_blas(
         cublasLtMatmul(state_->handle, descriptors.product(), &alpha, gemm.b.data,
                        descriptors.first(), gemm.a.data, descriptors.second(), &beta, gemm.d.data,
-                       descriptors.result(), gemm.d.data, descriptors.result(), &algorithm,
+                       descriptors.result(), gemm.d.data, descriptors.result(), &chosen.algorithm,
                        workspace.data, static_cast<std::size_t>(layout.workspace), queue),
         "cublasLtMatmul");
+    return executed_flops(layout, chosen.tile, chosen.depth);
 }
 
 const std::vector<BlasChoice>& BlasLibrary::choices() const { return state_->choices; }

@@ -29,8 +29,9 @@ public:
     BlasLibrary(const BlasLibrary&) = delete;
     BlasLibrary& operator=(const BlasLibrary&) = delete;
 
-    /// Launches the product on the stream. `workspace` is device memory on a 256-byte boundary.
-    void multiply(const Gemm& gemm, const TensorView& workspace, void* stream);
+    /// Launches the product on the stream and gives the FLOPs that its tiles execute. `workspace`
+    /// is device memory on a 256-byte boundary.
+    std::int64_t multiply(const Gemm& gemm, const TensorView& workspace, void* stream);
     /// The algorithms in use, in the order in which their layouts came.
     [[nodiscard]] const std::vector<BlasChoice>& choices() const;
     /// "cuBLASLt 13.0.2".
@@ -40,6 +41,15 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+/// Launches a product with the launch's library, and counts it.
+inline void multiply_counted(const Gemm& gemm, const TensorView& workspace, const Launch& launch) {
+    auto& library = *static_cast<BlasLibrary*>(launch.library);
+    const std::int64_t executed = library.multiply(gemm, workspace, launch.stream);
+    if (launch.work == nullptr) return;
+    launch.work->matrix += flops_of(gemm);
+    launch.work->padding += executed - flops_of(gemm);
+}
 
 /// Copies device memory to the host and waits for it. Throws BlasError while the stream is being
 /// recorded into a graph, since what is computed then is not known yet.

@@ -182,6 +182,26 @@ TileShape tile_shape(int id) {
     return known ? kLastTiles[static_cast<std::size_t>(last)] : TileShape{};
 }
 
+int stages_depth(int id) {
+    for (const auto& row : kStages) {
+        if (id >= row.first_id && id < row.first_id + row.ids) return row.depth;
+    }
+    const int depth = id - kFirstAutoStages;
+    if (depth < 0 || depth >= static_cast<int>(kAutoDepths.size())) return 1;
+    return kAutoDepths[static_cast<std::size_t>(depth)];
+}
+
+std::int64_t executed_flops(const BlasLayout& layout, const TileShape& tile, int depth) {
+    const auto whole = [](std::int64_t extent, int part) {
+        const std::int64_t unit = std::max(part, 1);
+        return ceil_div(extent, unit) * unit;
+    };
+    const auto& second = layout.second;
+    const auto terms = layout.second_stored == Stored::plain ? second.rows : second.columns;
+    return 2 * whole(layout.result.rows, tile.rows) * whole(layout.result.columns, tile.columns) *
+           whole(terms, depth);
+}
+
 std::string stages_name(int id) {
     for (const auto& row : kStages) {
         if (id < row.first_id || id >= row.first_id + row.ids) continue;

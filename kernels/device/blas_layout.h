@@ -43,10 +43,9 @@ struct Gemm {
     Extents extents = Extents::fixed;
 };
 
-/// Adds the FLOPs of a product.
-inline void count_product(const Launch& launch, const Gemm& gemm) {
+inline std::int64_t flops_of(const Gemm& gemm) {
     const std::int64_t terms = gemm.a_stored == Stored::plain ? gemm.a.columns : gemm.a.rows;
-    count_product(launch, gemm.d.rows, gemm.d.columns, terms);
+    return 2 * gemm.d.rows * gemm.d.columns * terms;
 }
 
 /// A matrix as cuBLASLt is told of it: by columns, `leading` elements from one to the next.
@@ -91,6 +90,10 @@ TileShape tile_shape(int id);
 /// Depth and number of the stages behind a cublasLtMatmulStages_t: "64x4"; "auto" deep when the
 /// library leaves their number to the kernel.
 std::string stages_name(int id);
+/// The depth alone; 1: not one of them.
+int stages_depth(int id);
+/// FLOPs of a product whose result is computed in whole tiles, and its sums in whole stages.
+std::int64_t executed_flops(const BlasLayout& layout, const TileShape& tile, int depth);
 
 /// The algorithm that cuBLASLt uses for a layout.
 struct BlasChoice {

@@ -150,6 +150,13 @@ void score_product(const Launch& launch, const ProductSizes& sizes, const Left& 
     using Sums = ProductSums<T>;
     const std::int64_t products = std::int64_t{sizes.sequences} * sizes.results * sizes.segments;
     count_product(launch, products * sizes.m, sizes.n, sizes.k);
+    const auto whole = [](std::int64_t extent, std::int64_t part) {
+        return divide_up(extent, part) * part;
+    };
+    count_padding(launch,
+                  2 * products * whole(sizes.m, kProductEdge) * whole(sizes.n, kProductEdge) *
+                      whole(sizes.k, kProductDepth),
+                  2 * products * sizes.m * sizes.n * sizes.k);
     const Extent3 grid{static_cast<unsigned>(divide_up(sizes.n, kProductEdge)),
                        static_cast<unsigned>(divide_up(sizes.m, kProductEdge)),
                        static_cast<unsigned>(sizes.sequences * sizes.results)};

@@ -34,6 +34,18 @@ __device__ __forceinline__ Pair read_past_l1(const float* at) {
     const float2 both = __ldcg(reinterpret_cast<const float2*>(at));
     return {both.x, both.y};
 }
+/// Adds to two floats in L2 without waiting for what was there: only one block does so at a time,
+/// so the order of additions is that of the turns.
+__device__ __forceinline__ void add_in_memory(float* at, Pair value) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("red.relaxed.gpu.global.add.v2.f32 [%0], {%1, %2};" ::"l"(at), "f"(value.x),
+                 "f"(value.y)
+                 : "memory");
+#else
+    asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(at), "f"(value.x) : "memory");
+    asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(at + 1), "f"(value.y) : "memory");
+#endif
+}
 
 #else
 
@@ -47,6 +59,10 @@ struct Pair {
     float y;
 };
 inline Pair read_past_l1(const float* at) { return {at[0], at[1]}; }
+inline void add_in_memory(float* at, Pair value) {
+    at[0] += value.x;
+    at[1] += value.y;
+}
 
 #endif
 

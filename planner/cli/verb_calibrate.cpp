@@ -20,7 +20,8 @@ std::string changes_text(const HardwareProfile& before, const HardwareProfile& a
         table.add({key, fmt::format("{:.3f}", a.at(key).get<double>()),
                    fmt::format("{:.3f}", b.at(key).get<double>())});
     }
-    table.add({"context", to_string(before.context), to_string(after.context)});
+    table.add(
+        {"context", to_string(context_of_program(before)), to_string(context_of_program(after))});
     return style.heading(after.id) + "\n" + table.text();
 }
 

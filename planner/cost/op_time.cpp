@@ -59,11 +59,13 @@ bool runs_on_host(const Op& op) {
     return update != nullptr && update->place == Place::host;
 }
 
-/// Tiles of the largest output.
-double tiles(const StepGraph& graph, const OpNode& node) {
+/// Blocks that a product keeps busy: tiles of the largest output, times the parts of its sums.
+double blocks(const StepGraph& graph, const OpNode& node, Flops flops) {
     std::int64_t elements = 1;
     for (const auto id : graph.outputs(node)) elements = std::max(elements, numel(graph[id].shape));
-    return static_cast<double>(elements) / kTileElements;
+    const auto size = static_cast<double>(elements);
+    const double terms = flops.count() / (2.0 * size);
+    return size / kTileElements * std::max(1.0, terms / kPartTerms);
 }
 
 Bandwidth share(Bandwidth node_rate, std::int64_t gpus) {
@@ -122,7 +124,7 @@ Seconds TimeModel::matrix_time(const StepGraph& graph, const OpNode& node, Flops
         throw InputError("/hardware/gpu",
                          fmt::format("\"{}\" has no {} matrix rate", gpu_, headroom::name(dtype)));
     }
-    const double filled = tiles(graph, node);
+    const double filled = blocks(graph, node, flops);
     return flops / (peak * (fraction * filled / (filled + half_wave_)));
 }
 

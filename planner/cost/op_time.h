@@ -62,6 +62,9 @@ inline constexpr double kTileElements = 128.0 * 128.0;
 /// last wave of tiles is half empty, so a product of t tiles runs at t / (t + 64) of the large-GEMM
 /// rate.
 inline constexpr double kHalfWaveTiles = 64.0;
+/// Terms of a part where cuBLASLt splits long sums so that few tiles fill a GPU: 16,384 terms were
+/// split into four (algorithms in profiles/measured/runs, NVIDIA H200).
+inline constexpr double kPartTerms = 4096.0;
 /// Host memory bandwidth a GPU can count on; an assumption, profiles have no such field. A
 /// two-socket server of 16 DDR5-4800 channels streams about 400 GB/s for 8 GPUs, a workstation of
 /// two channels about 60 GB/s for one, and 55 GB/s was seen on a cloud host.

@@ -70,18 +70,21 @@ private:
         gpu_.sources[key] = source_;
     }
 
-    /// What the process has on the device before the arena is there.
+    /// What the process has at the end, less what the arena took when it came.
     void context() {
         Bytes before{};
-        for (const auto& stage : measurement_.stages) {
-            if (stage.stage == "arena") break;
-            before = std::max(before, stage.process);
+        Bytes arena{};
+        Bytes last{};
+        for (const auto& [stage, process, free, total] : measurement_.stages) {
+            if (stage == "arena") arena = process - last;
+            if (arena == Bytes{}) before = process;
+            last = process;
         }
-        if (before == Bytes{} || before >= gpu_.memory_capacity_low) return;
-        gpu_.context = before;
-        gpu_.context_low = std::min(gpu_.context_low, before);
-        gpu_.context_high = std::max(gpu_.context_high, before);
-        gpu_.sources["context_mib"] = source_;
+        // A processor's arena takes pages as they are touched.
+        const Bytes own = is_host(gpu_) ? before : last - arena;
+        if (before == Bytes{} || own >= gpu_.memory_capacity_low) return;
+        gpu_.own_context = own;
+        gpu_.sources["own_context_mib"] = source_;
     }
 
     HardwareProfile gpu_;

@@ -50,7 +50,7 @@ bool has_drives(const HardwareProfile& gpu) {
 OutsideMemory outside_memory(const PlanRequest& request) {
     const auto& gpu = request.hardware.profile;
     const std::int64_t groups = communicators(request.layout);
-    return {gpu.context, CommunicatorBytes{}.expected * groups,
+    return {context_of_program(gpu), CommunicatorBytes{}.expected * groups,
             std::max(gpu.context_high, gpu.context) + CommunicatorBytes{}.high * groups};
 }
 

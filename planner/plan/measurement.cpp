@@ -14,6 +14,7 @@ constexpr std::int64_t kMeasurementFormat = 1;
 constexpr const char* kKind = "headroom-measurement";
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr double kLargest = 1e300;
+constexpr std::string_view kLater = "padding_flops";  ///< files of the first runs lack it
 
 // One list of fields a struct, for writing and reading alike.
 template <class T>
@@ -39,7 +40,8 @@ auto fields(const MeasuredMemory*) {
 auto fields(const MeasuredPhase*) {
     using M = MeasuredPhase;
     return std::tuple{Key{"phase", &M::phase}, Key{"matrix_flops", &M::matrix},
-                      Key{"vector_flops", &M::vector}, Key{"seconds", &M::time}};
+                      Key{"vector_flops", &M::vector}, Key{"padding_flops", &M::padding},
+                      Key{"seconds", &M::time}};
 }
 auto fields(const MeasuredOp*) {
     using M = MeasuredOp;
@@ -139,8 +141,11 @@ void read(const JsonCursor& json, T& value) {
     if constexpr (std::is_same_v<T, Measurement>) known = {"format", "kind", "tokens_per_second"};
     std::apply([&](const auto&... key) { (known.emplace_back(key.name), ...); }, fields(&value));
     json.only(known);
-    std::apply([&](const auto&... key) { (read(json.at(key.name), value.*key.member), ...); },
-               fields(&value));
+    const auto field = [&](const auto& key) {
+        if (kLater == key.name && !json.find(key.name)) return;
+        read(json.at(key.name), value.*key.member);
+    };
+    std::apply([&](const auto&... key) { (field(key), ...); }, fields(&value));
 }
 template <class T>
 void read(const JsonCursor& json, std::vector<T>& list) {

@@ -34,7 +34,8 @@ struct MeasuredPhase {
     std::string phase{};  ///< forward, backward, update
     Flops matrix{};       ///< executed by one step of this rank
     Flops vector{};
-    Seconds time{};  ///< median over the timed steps
+    Flops padding{};  ///< of tensor cores, where whole tiles reach beyond the matrices
+    Seconds time{};   ///< median over the timed steps
 };
 
 /// All ops of one kind in one phase.

@@ -82,7 +82,7 @@ void fill_phases(const PlanRequest& request, Prediction& predicted) {
     predicted.trainable = sizes.trainable;
     const RankMemory& worst = predicted.worst_rank();
     const std::int64_t ranks = ranks_of_node(request);
-    const Bytes context = request.hardware.profile.context;
+    const Bytes context = context_of_program(request.hardware.profile);
     predicted.phases.push_back(
         {"load", worst.device[Role::parameter] + context, sizes.largest_unit * ranks, Bytes{},
          sizes.weights, "each rank reads the tensors of its own shard, one layer at a time"});

@@ -47,7 +47,8 @@ MemoryBand memory_band(const PlanRequest& request, const Estimate& whole, const 
     };
     const auto& gpu = request.hardware.profile;
     if (gpu.context_high > Bytes{}) {
-        add({"context", gpu.context_low, gpu.context, gpu.context_high,
+        const Bytes context = context_of_program(gpu);
+        add({"context", std::min(gpu.context_low, context), context, gpu.context_high,
              "driver context and loaded kernels differ by driver and library versions"});
     }
     if (const std::int64_t groups = communicators(request.layout); groups > 0) {

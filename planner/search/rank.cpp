@@ -156,7 +156,7 @@ double Ranker::segment_of(const Choice& c, double layers) const {
 double Ranker::outside_bytes(const Choice& c) const {
     const std::array sizes{c.data * c.context, c.tensor, c.context, c.pipeline, c.expert};
     const auto groups = std::ranges::count_if(sizes, [](std::int32_t size) { return size > 1; });
-    return request_.base.hardware.profile.context.real() +
+    return context_of_program(request_.base.hardware.profile).real() +
            static_cast<double>(groups) * CommunicatorBytes{}.expected.real();
 }
 

@@ -43,6 +43,7 @@ constexpr std::array kGpuFields{
     field<&Gpu::context_low>("low", double{kMiB}, 0, 1e5, kNeeded, kContext),
     field<&Gpu::context>("expected", double{kMiB}, 0, 1e5, kNeeded, kContext),
     field<&Gpu::context_high>("high", double{kMiB}, 0, 1e5, kNeeded, kContext),
+    field<&Gpu::own_context>("own_context_mib", double{kMiB}, 0, 1e5, kMayMiss),
     field<&Gpu::memory_bandwidth>("memory_bandwidth_gb_s", kGb, 1, 1e6),
     field<&Gpu::tf32_peak>("tf32_peak_tflops", kTera, 0, kMostTflops, kMayMiss),
     field<&Gpu::gemm_fraction>("gemm_fraction", 1.0, kLeastFraction, 1),
@@ -127,6 +128,10 @@ void check_order(const JsonCursor& json, const HardwareProfile& gpu) {
 }
 
 }  // namespace
+
+Bytes context_of_program(const HardwareProfile& gpu) {
+    return gpu.own_context > Bytes{} ? gpu.own_context : gpu.context;
+}
 
 bool is_host(const HardwareProfile& gpu) { return gpu.vendor == kCpuVendor; }
 

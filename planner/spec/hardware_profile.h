@@ -60,6 +60,7 @@ struct HardwareProfile {
     Bytes context{};               ///< CUDA context and modules, expected
     Bytes context_low{};
     Bytes context_high{};
+    Bytes own_context{};  ///< what headroom-run itself takes beside its arena; 0: not measured
     Bandwidth memory_bandwidth{};
     std::map<DType, FlopRate> peak{};  ///< dense, fp32 accumulate; a missing dtype is unsupported
     FlopRate tf32_peak{};              ///< 0: none
@@ -85,6 +86,9 @@ struct HardwareProfile {
     std::string notes{};
     bool operator==(const HardwareProfile&) const = default;
 };
+
+/// What Headroom's own program takes beside its arena: measured, or the context in general.
+Bytes context_of_program(const HardwareProfile& gpu);
 
 /// Whether the device's memory is the host's own: there is none to offload to.
 bool is_host(const HardwareProfile& gpu);

@@ -118,6 +118,21 @@ TEST_CASE("StagesAreNamed") {
     CHECK(stages_name(0) == "unknown");
 }
 
+TEST_CASE("WholeTilesAndStagesAreExecuted") {
+    CHECK(stages_depth(16) == 64);
+    CHECK(stages_depth(35) == 64);
+    CHECK(stages_depth(0) == 1);
+    // An adapter's second product: sums of 16 terms in stages of 64, 14,336 columns in tiles of 320.
+    const Gemm gemm{.a = matrix(8192, 16),
+                    .b = matrix(14336, 16),
+                    .b_stored = Stored::transposed,
+                    .d = matrix(8192, 14336)};
+    const BlasLayout layout = layout_of(gemm, 0);
+    CHECK(flops_of(gemm) == 2L * 8192 * 14336 * 16);
+    CHECK(executed_flops(layout, {320, 128}, 64) == 2L * 8192 * 14400 * 64);
+    CHECK(executed_flops(layout, {}, 1) == flops_of(gemm));  // tiles that nobody knows
+}
+
 TEST_CASE("ChoiceReadsRowByRow") {
     const Gemm gemm{.a = matrix(16384, 512),
                     .b = matrix(1024, 512),

@@ -72,6 +72,19 @@ TEST_CASE("CudaAttentionOfManyTilesIsTheSameInEveryOrder") {
                 DType::bf16);
 }
 
+TEST_CASE("CudaAttentionCountsThePairsOfItsTiles") {
+    // 256 queries of two tiles of 128 see 128 and 256 keys: tiles of 64 keys forward, of 128 keys by
+    // 32 queries backward. Two and five products of 64 columns.
+    const AttentionSizes sizes{.heads = 1, .kv_heads = 1, .queries = 256, .keys = 256};
+    const OpResult found =
+        run(attention({.head_dim = 64, .value_dim = 64}, sizes), DType::bf16, table());
+    constexpr std::int64_t kSeen = 256 * 257 / 2;
+    constexpr std::int64_t kForward = 128 * 128 + 128 * 256;
+    constexpr std::int64_t kBackward = 128 * 128 + 128 * 256;
+    CHECK(found.counted.matrix == 2 * 64 * 7 * kSeen);
+    CHECK(found.counted.padding == 2 * 64 * (2 * (kForward - kSeen) + 5 * (kBackward - kSeen)));
+}
+
 TEST_CASE("CudaAttentionMasksAsTheCpuDoes") { check_all(mask_cases(), {DType::bf16, DType::f16}); }
 
 TEST_CASE("CudaAttentionShapesScoresAsTheCpuDoes") {

@@ -48,7 +48,7 @@ BlasLibrary::BlasLibrary(F32Products) : state_(std::make_unique<State>()) {}
 BlasLibrary::~BlasLibrary() = default;
 
 /// As the manual says of cublasLtMatmul: everything by columns, factors transposed where told.
-void BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace, void*) {
+std::int64_t BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace, void*) {
     const BlasLayout layout = layout_of(gemm, bytes(workspace).count());
     if (!dtype_refusal(gemm.a.dtype, gemm.b.dtype, gemm.d.dtype).empty()) {
         throw BlasError(dtype_refusal(gemm.a.dtype, gemm.b.dtype, gemm.d.dtype));
@@ -79,6 +79,7 @@ void BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace, void*)
             store(layout.result, gemm.d.data, row, column, sum);
         }
     }
+    return flops_of(gemm);
 }
 
 const std::vector<BlasChoice>& BlasLibrary::choices() const { return state_->choices; }

@@ -163,7 +163,9 @@ public:
         for (std::size_t i = 0; i < seed_ids_.size(); ++i) write(seed_ids_[i], seeds_[i]);
         executor_->observe({.before = {}, .after = [&](std::size_t at) {
                                 if (at != 0) return;
-                                for (const auto id : outputs_) result.outputs.push_back(read(id));
+                                for (const auto id : outputs_) {
+                                    if (!is_scratch(id)) result.outputs.push_back(read(id));
+                                }
                             }});
         backend_.take_work();
         executor_->begin_step(case_.scalars);
@@ -243,6 +245,10 @@ private:
         }
     }
 
+    /// The chunk of logits of a fused head, the last output, holds what is left of the last tokens.
+    [[nodiscard]] bool is_scratch(TensorId id) const {
+        return std::holds_alternative<HeadLoss>(case_.op) && graph_[id].role == Role::logits;
+    }
     void choose_outputs() {
         if (is_loss(case_.op)) return;
         seeded_ = case_.differentiated;
