@@ -3,18 +3,19 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <string_view>
 
 #include "runtime/cupti_counters.h"
 
 namespace headroom::run {
 
 CounterReading read_counters(int device, DType compute, const std::function<void()>& step) {
-    const CounterSet* const set = counter_set(compute == DType::f32 ? "f32" : name(compute));
-    if (set == nullptr) {
+    const std::string_view set = compute == DType::f32 ? "f32" : name(compute);
+    if (counter_set(set) == nullptr) {
         step();
         return {.method = fmt::format("no counter is known for products of {}", name(compute))};
     }
-    const CountersOpened opened = open_range_counters(device, *set, 1);
+    const CountersOpened opened = open_range_counters(device, set, 1);
     if (opened.counters == nullptr) {
         step();
         return {.method = fmt::format("none: {}", opened.missing)};
@@ -25,8 +26,8 @@ CounterReading read_counters(int device, DType compute, const std::function<void
     opened.counters->pop();
     const auto ranges = opened.counters->stop();
     if (ranges.empty()) return {.method = "none: the profiler gave no range back"};
-    return {.flops = Flops{flops_of(*set, ranges.front())},
-            .method = fmt::format("CUPTI range profiler, {}", set->metrics.front())};
+    return {.flops = Flops{flops_of(*opened.set, ranges.front())},
+            .method = fmt::format("CUPTI range profiler, {}", counted_by(*opened.set))};
 }
 
 }  // namespace headroom::run
