@@ -197,6 +197,8 @@ void scores_grad_cuda(const ScoresGrad& op, const Launch& launch) {
     Slices space(launch);
     const auto parameters = prepare_parameters(launch, space, op.shape, sizes.heads, bias, nullptr);
     const ScoreRule rule = score_rule(op.shape, sizes.queries, sizes.keys, parameters.head_rows);
+    // The slope takes the products of queries and keys again, where an element is read.
+    if (rule.softcap != 0.0F) count_product(launch, launch.in[2].rows(), sizes.keys, width);
     device::with_float(launch.in[0].dtype, [&](auto zero) {
         using T = decltype(zero);
         const auto q = sizes.of_queries<const T>(launch.in[0], width);

@@ -222,24 +222,23 @@ std::vector<RangeValues> RangeCounters::stop() {
     return out;
 }
 
-CountersOpened open_range_counters(int device, const CounterSet& set, std::size_t ranges) {
+CountersOpened open_range_counters(int device, std::string_view set, std::size_t ranges) {
+    ChosenCounters chosen;
     auto state = std::make_unique<RangeCounters::State>();
     if (auto missing = load(state->cupti); !missing.empty()) return {.missing = std::move(missing)};
     try {
         CUcontext context = current_context();
         state->ranges = ranges;
         const std::string chip = chip_of(state->cupti, device);
-        state->host = std::make_unique<Host>(state->cupti, chip, set.metrics);
+        chosen = counters_of(chip, set);
+        if (chosen.set == nullptr) return {.missing = chosen.missing};
+        state->host = std::make_unique<Host>(state->cupti, chip, chosen.set->metrics);
         state->host->configure();
-        if (const auto passes = state->host->passes(); passes != 1) {
-            return {.missing =
-                        fmt::format("{} needs {} passes to count {}", chip, passes, set.name)};
-        }
         state->enable(context);
     } catch (const CuptiFailure& failure) {
         return {.missing = failure.what()};
     }
-    return {.counters = std::make_unique<RangeCounters>(std::move(state))};
+    return {.counters = std::make_unique<RangeCounters>(std::move(state)), .set = chosen.set};
 }
 
 #else
@@ -260,7 +259,7 @@ void RangeCounters::push(const std::string&) { throw std::runtime_error(kWithout
 void RangeCounters::pop() { throw std::runtime_error(kWithout); }
 std::vector<RangeValues> RangeCounters::stop() { throw std::runtime_error(kWithout); }
 
-CountersOpened open_range_counters(int, const CounterSet&, std::size_t) {
+CountersOpened open_range_counters(int, std::string_view, std::size_t) {
     return {.missing = kWithout};
 }
 

@@ -48,7 +48,7 @@ std::map<TensorId, float> unit_gains(const StepGraph& graph) {
         const auto* norm = std::get_if<Norm>(&node.op);
         if (norm == nullptr) continue;
         const TensorId gain = graph.inputs(node)[norm->residual ? 2 : 1];
-        gains[gain] = static_cast<float>(1.0 - norm->gain_offset);
+        gains[parameter_of(graph, gain)] = static_cast<float>(1.0 - norm->gain_offset);
     }
     return gains;
 }
@@ -59,12 +59,13 @@ std::map<TensorId, TensorId> adapted_matrices(const StepGraph& graph) {
     std::map<TensorId, TensorId> matrices;
     for (const auto& node : graph.ops) {
         if (std::holds_alternative<Dequantize>(node.op)) {
-            codes[graph.outputs(node)[0]] = graph.inputs(node)[0];
+            codes[graph.outputs(node)[0]] = parameter_of(graph, graph.inputs(node)[0]);
         }
         if (!std::holds_alternative<DoraNorm>(node.op)) continue;
         const TensorId matrix = graph.inputs(node)[0];
         const auto found = codes.find(matrix);
-        matrices[graph.inputs(node)[3]] = found == codes.end() ? matrix : found->second;
+        matrices[parameter_of(graph, graph.inputs(node)[3])] =
+            found == codes.end() ? parameter_of(graph, matrix) : found->second;
     }
     return matrices;
 }

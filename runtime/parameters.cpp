@@ -25,6 +25,13 @@ public:
             comes_from_.try_emplace(to, from);
             goes_to_.try_emplace(from, to);
         }
+        // Weights that are brought in for every use: what the parameters themselves lie in is never
+        // there.
+        for (const auto& tensor : graph.tensors) {
+            const TensorId parameter = tensor.parameter.copy_of;
+            if (!parameter.valid()) continue;
+            comes_from_.try_emplace(graph.storage(parameter), tensor.storage);
+        }
     }
 
     [[nodiscard]] TensorId kept(TensorId id) const {
@@ -63,6 +70,11 @@ std::map<TensorId, TensorId> masters(const StepGraph& graph, const Keeper& keepe
 }
 
 }  // namespace
+
+TensorId parameter_of(const StepGraph& graph, TensorId weights) {
+    const TensorId parameter = graph[weights].parameter.copy_of;
+    return parameter.valid() ? parameter : weights;
+}
 
 std::vector<ParameterHome> parameter_homes(const StepGraph& graph) {
     const Keeper keeper(graph);

@@ -18,6 +18,9 @@ struct ParameterHome {
     std::int64_t count = 0;
 };
 
+/// The parameter that an op reads: weights that are brought in for a use are a copy of it.
+TensorId parameter_of(const StepGraph& graph, TensorId weights);
+
 /// Homes of all parameters, in the graph's order.
 std::vector<ParameterHome> parameter_homes(const StepGraph& graph);
 

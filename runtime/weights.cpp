@@ -15,11 +15,13 @@ Weights::Weights(Executor& executor) : executor_(executor) {
     for (const auto& node : graph.ops) {
         if (!std::holds_alternative<Dequantize>(node.op)) continue;
         const auto in = graph.inputs(node);
-        quantization_[in[0]] = {.scales = in[1],
-                                .super_scales = in.size() > 2 ? in[2] : TensorId{},
-                                .offset = in.size() > 3 ? in[3] : TensorId{}};
+        const auto part = [&](std::size_t i) {
+            return i < in.size() ? parameter_of(graph, in[i]) : TensorId{};
+        };
+        quantization_[part(0)] = {.scales = part(1), .super_scales = part(2), .offset = part(3)};
     }
     for (const auto& home : parameter_homes(graph)) {
+        home_of_[home.parameter] = home;
         if (!graph[home.parameter].label.part.starts_with("quant.")) homes_.push_back(home);
     }
 }
@@ -28,32 +30,61 @@ const Tensor& Weights::tensor(const ParameterHome& home) const {
     return executor_.graph()[home.parameter];
 }
 
+/// A copy from or to anywhere else would hit another tensor, or nothing at all.
+TensorView Weights::kept_at(TensorId tensor, std::int64_t first, std::int64_t size) const {
+    const Tensor& kept = executor_.graph()[tensor];
+    const std::int64_t begin = bytes_of(first, kept.dtype);
+    if (!executor_.arena().alive(executor_.graph().storage(tensor)) || first < 0 ||
+        begin + size > bytes(kept).count()) {
+        throw InternalError(fmt::format("{}: {} bytes from byte {} on are not kept in memory",
+                                        to_string(kept.label), size, begin));
+    }
+    TensorView view = executor_.view(tensor);
+    view.data += begin;
+    return view;
+}
+
 void Weights::put(TensorId tensor, std::int64_t first, std::span<const float> values) {
-    const TensorView view = executor_.view(tensor);
+    const DType dtype = executor_.graph()[tensor].dtype;
     converted_.resize(
-        static_cast<std::size_t>(bytes_of(static_cast<std::int64_t>(values.size()), view.dtype)));
-    convert(std::as_bytes(values), DType::f32, converted_, view.dtype);
-    executor_.backend().write(view.data + bytes_of(first, view.dtype), converted_, view.place);
+        static_cast<std::size_t>(bytes_of(static_cast<std::int64_t>(values.size()), dtype)));
+    convert(std::as_bytes(values), DType::f32, converted_, dtype);
+    put_bytes(tensor, first, converted_);
 }
 
 std::vector<float> Weights::get(TensorId tensor, std::int64_t first, std::int64_t count) {
-    const TensorView view = executor_.view(tensor);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(bytes_of(count, view.dtype)));
-    executor_.backend().read(bytes, view.data + bytes_of(first, view.dtype), view.place);
+    const DType dtype = executor_.graph()[tensor].dtype;
+    const auto bytes = get_bytes(tensor, first, count);
     std::vector<float> values(static_cast<std::size_t>(count));
-    convert(bytes, view.dtype, std::as_writable_bytes(std::span(values)), DType::f32);
+    convert(bytes, dtype, std::as_writable_bytes(std::span(values)), DType::f32);
     return values;
 }
 
-void Weights::put_bytes(TensorId tensor, std::span<const std::byte> bytes) {
-    const TensorView view = executor_.view(tensor);
-    executor_.backend().write(view.data, bytes, view.place);
+void Weights::put_bytes(TensorId tensor, std::int64_t first, std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    const TensorView to = kept_at(tensor, first, static_cast<std::int64_t>(bytes.size()));
+    executor_.backend().write(to.data, bytes, to.place);
 }
 
-std::vector<std::byte> Weights::get_bytes(TensorId tensor) {
-    const TensorView view = executor_.view(tensor);
-    std::vector<std::byte> data(static_cast<std::size_t>(bytes(view).count()));
-    executor_.backend().read(data, view.data, view.place);
+std::vector<std::byte> Weights::get_bytes(TensorId tensor, std::int64_t first, std::int64_t count) {
+    const std::int64_t size = bytes_of(count, executor_.graph()[tensor].dtype);
+    std::vector<std::byte> data(static_cast<std::size_t>(size));
+    if (data.empty()) return data;
+    const TensorView from = kept_at(tensor, first, size);
+    executor_.backend().read(data, from.data, from.place);
+    return data;
+}
+
+void Weights::put_kept(TensorId parameter, std::span<const std::byte> bytes) {
+    const ParameterHome& home = home_of_.at(parameter);
+    const auto size = bytes_of(home.count, executor_.graph()[parameter].dtype);
+    put_bytes(home.weights, home.first, bytes.first(static_cast<std::size_t>(size)));
+}
+
+std::vector<std::byte> Weights::get_kept(TensorId parameter) {
+    const ParameterHome& home = home_of_.at(parameter);
+    auto data = get_bytes(home.weights, home.first, home.count);
+    data.resize(static_cast<std::size_t>(bytes(executor_.graph()[parameter]).count()));
     return data;
 }
 
@@ -95,17 +126,17 @@ void Weights::quantize(const ParameterHome& home, std::span<const float> values)
     std::vector<std::uint8_t> codes(static_cast<std::size_t>(bytes_of(count, DType::nf4)));
     std::vector<float> scales(static_cast<std::size_t>(ceil_div(count, kNf4Block)));
     quantize_nf4(values, codes, scales);
-    put_bytes(home.parameter, std::as_bytes(std::span(codes)));
+    put_kept(home.parameter, std::as_bytes(std::span(codes)));
     if (!to.super_scales.valid()) {
-        put_bytes(to.scales, std::as_bytes(std::span(scales)));
+        put_kept(to.scales, std::as_bytes(std::span(scales)));
         return;
     }
     std::vector<std::uint8_t> scale_codes(scales.size());
     std::vector<float> super_scales(static_cast<std::size_t>(numel(graph[to.super_scales].shape)));
     const float offset = quantize_scales(scales, scale_codes, super_scales);
-    put_bytes(to.scales, std::as_bytes(std::span(scale_codes)));
-    put_bytes(to.super_scales, std::as_bytes(std::span(super_scales)));
-    put_bytes(to.offset, std::as_bytes(std::span(&offset, 1)));
+    put_kept(to.scales, std::as_bytes(std::span(scale_codes)));
+    put_kept(to.super_scales, std::as_bytes(std::span(super_scales)));
+    put_kept(to.offset, std::as_bytes(std::span(&offset, 1)));
 }
 
 std::vector<float> Weights::dequantize(const ParameterHome& home) {
@@ -116,7 +147,7 @@ std::vector<float> Weights::dequantize(const ParameterHome& home) {
     std::vector<TensorView> in;
     for (const auto id : {home.parameter, from.scales, from.super_scales, from.offset}) {
         if (!id.valid()) continue;
-        data.push_back(get_bytes(id));
+        data.push_back(get_kept(id));
         TensorView view{graph[id]};
         view.data = data.back().data();
         in.push_back(view);
@@ -127,6 +158,7 @@ std::vector<float> Weights::dequantize(const ParameterHome& home) {
     out.stride = out.columns();
     const Op op = Dequantize{.to = DType::f32};
     cpu_table()[op].run(op, {.in = in, .out = std::span(&out, 1)});
+    std::fill(values.begin() + home.count, values.end(), 0.0F);
     return values;
 }
 

@@ -35,13 +35,21 @@ private:
 
     void put(TensorId tensor, std::int64_t first, std::span<const float> values);
     [[nodiscard]] std::vector<float> get(TensorId tensor, std::int64_t first, std::int64_t count);
-    void put_bytes(TensorId tensor, std::span<const std::byte> bytes);
-    [[nodiscard]] std::vector<std::byte> get_bytes(TensorId tensor);
+    void put_bytes(TensorId tensor, std::int64_t first, std::span<const std::byte> bytes);
+    [[nodiscard]] std::vector<std::byte> get_bytes(TensorId tensor, std::int64_t first,
+                                                   std::int64_t count);
+    /// What is kept of a parameter's bytes; where others keep the rest it is zeros.
+    void put_kept(TensorId parameter, std::span<const std::byte> bytes);
+    [[nodiscard]] std::vector<std::byte> get_kept(TensorId parameter);
+    /// `size` bytes of a kept tensor from element `first` on. Throws InternalError where they
+    /// do not lie in it.
+    [[nodiscard]] TensorView kept_at(TensorId tensor, std::int64_t first, std::int64_t size) const;
     void quantize(const ParameterHome& home, std::span<const float> values);
     [[nodiscard]] std::vector<float> dequantize(const ParameterHome& home);
 
     Executor& executor_;
     std::vector<ParameterHome> homes_{};
+    std::map<TensorId, ParameterHome> home_of_{};  ///< of scales too
     std::map<TensorId, Quantization> quantization_{};
     std::vector<std::byte> converted_{};  ///< of one tensor, in its dtype
 };

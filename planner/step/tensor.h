@@ -99,6 +99,7 @@ struct ParameterInfo {
     bool adapter = false;    ///< added by an adapter; not part of the base model
     bool tied_copy = false;  ///< a second stage's copy of the tied table; not counted again
     TensorId gradient{};     ///< where its gradient accumulates; none when frozen
+    TensorId copy_of{};      ///< of weights that are brought in for a use: the parameter
 };
 
 /// A value of the step. `storage` is the tensor whose bytes it lies in (itself unless a view).

@@ -150,6 +150,7 @@ private:
                     part.storage = whole;
                     part.persistent = false;
                     part.parameter.is_parameter = false;
+                    part.parameter.copy_of = id;
                     part.role = Role::communication;
                     view[index] = graph_.add(part);
                 }

@@ -11,11 +11,11 @@
 #include "planner/cli/output.h"
 #include "planner/cli/report_findings.h"
 #include "planner/plan/findings.h"
-#include "runtime/cli/gpu_counters.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run_checkpoint.h"
 #include "runtime/cli/run_plan.h"
 #include "runtime/cli/run_weights.h"
+#include "runtime/gpu_counters.h"
 #include "runtime/recorder.h"
 
 namespace headroom::run {
@@ -104,7 +104,7 @@ public:
 private:
     static constexpr std::size_t kWatched = 2;      ///< steps until all that is watched has been
     static constexpr std::size_t kCountedStep = 2;  ///< under a GPU's counters
-    static constexpr std::size_t kSettled = 3;      ///< and the step is recorded, on a GPU
+    static constexpr std::size_t kSettled = 4;      ///< and the step is recorded, on a GPU
 
     [[nodiscard]] bool cuda() const { return backend_->table().device == std::string_view("cuda"); }
 
@@ -135,8 +135,8 @@ private:
             measured_.steps.size() + 1 >= static_cast<std::size_t>(options_.steps) || !cuda())
             return trainer_.step();
         StepReport step;
-        const CounterReading reading =
-            read_counters(0, run_.request().train.compute, [&] { step = trainer_.step(); });
+        const CounterReading reading = read_counters(0, run_.request().train.compute, *executor_,
+                                                     [&] { step = trainer_.step(); });
         measured_.counter_flops = reading.flops;
         measured_.counter_method = reading.method;
         return step;

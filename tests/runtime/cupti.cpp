@@ -22,15 +22,22 @@ bool can_ask() {
 
 }  // namespace
 
-TEST_CASE("CounterSetsNeedOnePassOnHopperAndAmpere") {
+TEST_CASE("EveryKindOfProductIsCountedInOnePassByEveryChip") {
     if (!can_ask()) return;
-    for (const auto* chip : {"GH100", "GA100"}) {
+    for (const auto* chip : {"GH100", "GA100", "AD102"}) {
         for (const auto& set : counter_sets()) {
-            const PassesNeeded needed = passes_needed(chip, set.metrics);
-            INFO(chip << " " << set.name << " " << needed.missing);
-            CHECK(needed.passes == 1);
+            const ChosenCounters chosen = counters_of(chip, set.name);
+            INFO(chosen.missing);
+            CHECK(chosen.set != nullptr);
         }
     }
+}
+
+TEST_CASE("ProductsOfF16HaveACounterOfTheirOwnOnHopper") {
+    if (!can_ask()) return;
+    CHECK(counters_of("GH100", "fp16").set->metrics.front() ==
+          "sm__ops_path_tensor_op_hgmma_src_fp16.sum");
+    CHECK(counters_of("GA100", "fp16").set == counter_set("fp16"));
 }
 
 TEST_CASE("CounterThatNoChipHasIsNamedAsAFailure") {
@@ -44,9 +51,11 @@ TEST_CASE("CounterThatNoChipHasIsNamedAsAFailure") {
 TEST_CASE("CounterSetsWeighEveryMetric") {
     std::set<std::string_view> names;
     for (const auto& set : counter_sets()) {
-        CHECK(names.insert(set.name).second);
-        CHECK(counter_set(set.name)->metrics.size() == set.weights.size());
+        names.insert(set.name);
+        CHECK(set.metrics.size() == set.weights.size());
+        CHECK(counter_set(set.name) != nullptr);
     }
+    CHECK(names == std::set<std::string_view>{"bf16", "f32", "fp16", "tf32"});
     CHECK(counter_set("f8") == nullptr);
 }
 
@@ -57,7 +66,7 @@ TEST_CASE("FusedMultiplyAddsCountTwice") {
 }
 
 TEST_CASE("CountersWithoutAContextSayWhy") {
-    const CountersOpened opened = open_range_counters(0, *counter_set("bf16"), 4);
+    const CountersOpened opened = open_range_counters(0, "bf16", 4);
     if (opened.counters != nullptr) return;  // a GPU is there, and a test before made a context
     CHECK(!opened.missing.empty());
 }

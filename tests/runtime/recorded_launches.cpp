@@ -1,6 +1,7 @@
 #include <functional>
 #include <vector>
 
+#include "runtime/gpu_counters.h"
 #include "tests/support/catch.h"
 #include "tests/support/tiny_run.h"
 
@@ -120,6 +121,20 @@ TEST_CASE("AnObservedStepIsLaunchedOneByOne") {
     run.train(1);
     CHECK(watched > 0);
     CHECK(static_cast<std::size_t>(seen.launches - launched) == watched);
+}
+
+TEST_CASE("AStepUnderCountersIsNotRecordedAndTheNextIs") {
+    TinyRun direct(tiny_request(), {});
+    auto backend = std::make_unique<RecordingBackend>();
+    RecordingBackend& seen = *backend;
+    TinyRun run(tiny_request(), {.launches = Launches::recorded}, {.learning_rate = 1e-2},
+                std::move(backend));
+    auto losses = run.train(1);
+    read_counters(0, DType::f32, run.executor(), [&] { losses.push_back(run.train(1).front()); });
+    CHECK(seen.replays == 0);
+    losses.push_back(run.train(1).front());
+    CHECK(seen.replays > 0);
+    CHECK(losses == direct.train(3));
 }
 
 TEST_CASE("OneAllocationATensorIsNeverRecorded") {

@@ -22,6 +22,7 @@ const KernelTable& table() {
 }
 
 void check_close(const OpResult& found, const OpResult& expected, double tolerance) {
+    CHECK(found.counted.matrix == expected.counted.matrix);
     for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
         INFO("output " << i);
         CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);

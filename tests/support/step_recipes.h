@@ -36,6 +36,21 @@ inline std::vector<PlanRequest> recipes() {
     add([](PlanRequest& r) { r.adapter.kind = AdapterKind::qlora; });
     add([](PlanRequest& r) { r.adapter.kind = AdapterKind::dora; });
     add([](PlanRequest& r) { r.offload.optimizer = Tier::cpu; });
+    for (const auto tier : {Tier::cpu, Tier::nvme}) {
+        add([&](PlanRequest& r) { r.offload.optimizer = r.offload.parameters = tier; });
+    }
+    for (const int zero : {1, 2, 3}) {
+        add([&](PlanRequest& r) {
+            r.train.accumulation = 2;
+            r.hardware.gpus = r.layout.data = 4;
+            r.layout.zero = zero;
+        });
+    }
+    add([](PlanRequest& r) {
+        r.adapter.kind = AdapterKind::qlora;
+        r.hardware.gpus = r.layout.data = 4;
+        r.layout.zero = 3;
+    });
     add([](PlanRequest& r) { r.model.tied_embeddings = true; });
     add([](PlanRequest& r) {
         r.model.moe = MoeSpec{.experts = 4, .top_k = 2, .expert_width = 24, .aux_loss = 0.01};
