@@ -15,6 +15,7 @@ using namespace device;
 
 constexpr int kThreads = 128;
 constexpr std::int64_t kChunk = 64;  ///< tokens, at least
+constexpr int kTile = 64;            ///< tokens whose places a block looks up at once
 
 template <class T>
 struct EmbeddingSums {
@@ -53,37 +54,69 @@ struct EmbeddingSums {
     }
 };
 
-/// A block a chunk (x) and a piece of the columns (y).
+/// The sums of N columns over the runs of a chunk.
 template <class T, int N>
-__global__ void __launch_bounds__(kThreads) sum_chunks(EmbeddingSums<T> of) {
-    const int first = static_cast<int>(blockIdx.x) * of.chunk;
-    const int end = min(of.tokens, first + of.chunk);
-    const std::int64_t c = (std::int64_t{blockIdx.y} * kThreads + threadIdx.x) * N;
-    if (c >= of.columns) return;
-    const std::int64_t own = std::int64_t{blockIdx.x} * of.columns + c;
-    const bool continued = of.id(first) >= 0 && of.id(first - 1) == of.id(first);
-    bool began_before = continued;
-    Floats<N> sum;
-#pragma unroll
-    for (int i = 0; i < N; ++i) sum[i] = 0.0F;
-    for (int place = first; place < end; ++place) {
-        const std::int32_t id = of.id(place);
-        if (id < 0) continue;
-        const auto dy = load<N>(of.dy.at(of.order[place], c));
+struct ChunkSums {
+    const EmbeddingSums<T>& of;
+    std::int64_t column;
+    std::int64_t own;   ///< where its heads and tails lie
+    bool began_before;  ///< the run that it is at
+    Floats<N> sum{};
+
+    /// Takes one token's row; `ends`: its run does, `last`: the chunk does.
+    __device__ __forceinline__ void take(const Floats<N>& dy, std::int32_t id, bool ends,
+                                         bool last) {
 #pragma unroll
         for (int i = 0; i < N; ++i) sum[i] += dy[i];
-        const bool ends = of.id(place + 1) != id;
-        if (!ends && place + 1 < end) continue;
+        if (!ends && !last) return;
         if (began_before) {
             store<N>(of.heads + own, sum);
         } else if (ends) {
-            of.template write<N>(id, c, sum);
+            of.template write<N>(id, column, sum);
         } else {
             store<N>(of.tails + own, sum);
         }
         began_before = false;
 #pragma unroll
         for (int i = 0; i < N; ++i) sum[i] = 0.0F;
+    }
+};
+
+/// A block a chunk (x) and a piece of the columns (y). What is read of a token hangs on two other
+/// reads, so the block does these for a tile at once, and threads read some rows at a time.
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) sum_chunks(EmbeddingSums<T> of) {
+    __shared__ SharedArray<std::int32_t, kTile + 1> ids;
+    __shared__ SharedArray<std::int32_t, kTile> tokens;
+    constexpr int kRowsAhead = N == 1 ? 2 : 4;
+    const int first = static_cast<int>(blockIdx.x) * of.chunk;
+    const int end = min(of.tokens, first + of.chunk);
+    const std::int64_t c = (std::int64_t{blockIdx.y} * kThreads + threadIdx.x) * N;
+    const bool continued = of.id(first) >= 0 && of.id(first - 1) == of.id(first);
+    ChunkSums<T, N> sums{of, c, std::int64_t{blockIdx.x} * of.columns + c, continued};
+    for (int tile = first; tile < end; tile += kTile) {
+        const int count = min(kTile, end - tile);
+        __syncthreads();  // the tile before has been read
+        for (int i = static_cast<int>(threadIdx.x); i <= count; i += kThreads) {
+            ids[i] = of.id(tile + i);
+            if (i < count) tokens[i] = of.order[tile + i];
+        }
+        __syncthreads();
+        if (c >= of.columns) continue;
+#pragma unroll 1
+        for (int i = 0; i < count; i += kRowsAhead) {
+            Floats<N> dy[kRowsAhead];
+#pragma unroll
+            for (int r = 0; r < kRowsAhead; ++r) {
+                dy[r] = load<N>(of.dy.at(tokens[min(i + r, count - 1)], c));
+            }
+#pragma unroll
+            for (int r = 0; r < kRowsAhead; ++r) {
+                const int at = i + r;
+                if (at >= count || ids[at] < 0) continue;
+                sums.take(dy[r], ids[at], ids[at + 1] != ids[at], tile + at + 1 == end);
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 #include "kernels/device/row_team.cuh"
 #include "planner/step/op/norm.h"
 
-// What a thread reads of a row it keeps in shared memory for the second pass, so it waits for
-// others in the sums alone.
+// What a thread reads of a row comes to shared memory ahead of the row's turn and stays there for
+// the second pass, so it waits for others in the sums alone.
 
 namespace headroom {
 namespace {
@@ -25,30 +25,32 @@ struct NormArguments {
     float eps = 0.0F;
     float branch_scale = 1.0F;
     float gain_offset = 0.0F;
-    bool cached = true;
+    int slots = 0;  ///< that a team reads ahead
+
+    [[nodiscard]] __device__ __forceinline__ bool adds_residual() const {
+        return residual.data != nullptr;
+    }
 };
 
-/// Writes x + residual, as it is stored, to the residual stream and the cache; returns the thread's
-/// part of the sum of values, or of their squares.
+/// Writes x + residual, as it is stored, to the residual stream and to `kept`, if that is not null;
+/// returns the thread's part of the sum of values, or of their squares.
 template <int N, class T, class P>
 __device__ __forceinline__ float read_row(const NormArguments<T, P>& of, std::int64_t row,
-                                          const Turn& turn, T* cache) {
-    const T* const x = of.groups.of(of.x, row);
-    const bool adds_residual = of.residual.data != nullptr;
-    const T* const residual = adds_residual ? of.groups.of(of.residual, row) : nullptr;
-    T* const sum = adds_residual ? of.groups.of(of.sum, row) : nullptr;
+                                          const Turn& turn, const T* x, const T* residual,
+                                          T* kept) {
+    T* const sum = of.adds_residual() ? of.groups.of(of.sum, row) : nullptr;
     float total = 0.0F;
     for (int c = turn.first; c < turn.end; c += turn.step) {
         auto value = load<N>(x + c);
-        if (adds_residual) {
+        if (of.adds_residual()) {
             const auto other = load<N>(residual + c);
 #pragma unroll
             for (int i = 0; i < N; ++i) {
                 value[i] = rounded<T>(fmaf(of.branch_scale, value[i], other[i]));
             }
             store<N>(sum + c, value);
+            if (kept != nullptr) store<N>(kept + c, value);
         }
-        if (of.cached) store<N>(cache + c, value);
 #pragma unroll
         for (int i = 0; i < N; ++i) total += of.mean != nullptr ? value[i] : value[i] * value[i];
     }
@@ -70,12 +72,13 @@ __device__ __forceinline__ float squares(const T* values, const Turn& turn, floa
 template <int N, class T, class P>
 __device__ __forceinline__ void write_row(const NormArguments<T, P>& of, const T* values, T* y,
                                           const Turn& turn, float mean, float rstd) {
+    const float shift = -mean * rstd;
     for (int c = turn.first; c < turn.end; c += turn.step) {
         auto value = load<N>(values + c);
         const auto gamma = load<N>(of.gamma + c);
 #pragma unroll
         for (int i = 0; i < N; ++i) {
-            value[i] = (value[i] - mean) * rstd * (of.gain_offset + gamma[i]);
+            value[i] = fmaf(value[i], rstd, shift) * (of.gain_offset + gamma[i]);
         }
         if (of.beta != nullptr) {
             const auto beta = load<N>(of.beta + c);
@@ -86,28 +89,73 @@ __device__ __forceinline__ void write_row(const NormArguments<T, P>& of, const T
     }
 }
 
+/// Where a row's operands lie, and what is normalised: x, or its sum with the residual.
+template <class T>
+struct NormRow {
+    const T* x = nullptr;
+    const T* residual = nullptr;
+    T* kept = nullptr;
+    const T* values = nullptr;
+};
+
+template <int N, Team team, class T, class P>
+__device__ __forceinline__ void normalize_row(const NormArguments<T, P>& of, std::int64_t row,
+                                              const Seat<team>& seat, const Turn& turn,
+                                              const NormRow<T>& at) {
+    const auto count = static_cast<float>(turn.end);
+    float total = seat.sum(read_row<N>(of, row, turn, at.x, at.residual, at.kept));
+    float mean = 0.0F;
+    if (of.mean != nullptr) {
+        mean = total / count;
+        total = seat.sum(squares<N>(at.values, turn, mean));
+    }
+    const float rstd = rsqrtf(total / count + of.eps);
+    if (seat.rank == 0) {
+        of.rstd[row] = rstd;
+        if (of.mean != nullptr) of.mean[row] = mean;
+    }
+    write_row<N>(of, at.values, of.groups.of(of.y, row), turn, mean, rstd);
+}
+
+/// Rows as they lie.
 template <class T, class P, int N, Team team>
-__global__ void __launch_bounds__(kTeamThreads, 4) normalize(NormArguments<T, P> of) {
+__global__ void __launch_bounds__(kTeamThreads, kTeamBlocks) normalize(NormArguments<T, P> of) {
     const Seat<team> seat;
     const Turn turn{seat.rank * N, seat.size * N, static_cast<int>(of.groups.width)};
-    T* const cache = shared_memory<T>() + (of.cached ? seat.index * of.groups.width : 0);
-    const auto count = static_cast<float>(of.groups.width);
-    const bool adds_residual = of.residual.data != nullptr;
     for (std::int64_t row = seat.first_row(); row < of.groups.rows; row += seat.row_step()) {
-        float total = seat.sum(read_row<N>(of, row, turn, cache));
-        const T* const stored = adds_residual ? of.groups.of(of.sum, row) : of.groups.of(of.x, row);
-        const T* const values = of.cached ? cache : stored;
-        float mean = 0.0F;
-        if (of.mean != nullptr) {
-            mean = total / count;
-            total = seat.sum(squares<N>(values, turn, mean));
+        NormRow<T> at{.x = of.groups.of(of.x, row)};
+        at.values = at.x;
+        if (of.adds_residual()) {
+            at.residual = of.groups.of(of.residual, row);
+            at.values = of.groups.of(of.sum, row);
         }
-        const float rstd = rsqrtf(total / count + of.eps);
-        if (seat.rank == 0) {
-            of.rstd[row] = rstd;
-            if (of.mean != nullptr) of.mean[row] = mean;
+        normalize_row<N>(of, row, seat, turn, at);
+    }
+}
+
+/// Rows that are read ahead.
+template <class T, class P, int N, Team team>
+__global__ void __launch_bounds__(kTeamThreads, kTeamBlocks)
+    normalize_ahead(NormArguments<T, P> of) {
+    const Seat<team> seat;
+    const Turn turn{seat.rank * N, seat.size * N, static_cast<int>(of.groups.width)};
+    const int operands = of.adds_residual() ? 2 : 1;
+    Ahead<N, T> ahead(shared_memory<T>() + seat.index * of.slots * operands * turn.end, of.slots,
+                      operands, turn);
+    const auto read = [&](std::int64_t row) {
+        if (row < of.groups.rows) {
+            ahead.copy(0, of.groups.of(of.x, row));
+            if (of.adds_residual()) ahead.copy(1, of.groups.of(of.residual, row));
         }
-        write_row<N>(of, values, of.groups.of(of.y, row), turn, mean, rstd);
+        ahead.next();
+    };
+    const std::int64_t step = seat.row_step();
+    for (int i = 0; i < of.slots; ++i) read(seat.first_row() + i * step);
+    for (std::int64_t row = seat.first_row(); row < of.groups.rows; row += step) {
+        ahead.wait();
+        T* const x = ahead.operand(0);
+        normalize_row<N>(of, row, seat, turn, {x, ahead.operand(1), x, x});
+        read(row + of.slots * step);
     }
 }
 
@@ -132,14 +180,22 @@ NormArguments<T, P> arguments(const Norm& op, const Launch& launch) {
 
 template <class T, int N, class P>
 void launch_norm(const Launch& launch, NormArguments<T, P> of) {
+    constexpr std::int64_t kEach = 2;  // loads of a thread, to have few threads at each barrier
     const std::int64_t packs = divide_up(of.groups.width, N);
-    const std::size_t row_bytes = static_cast<std::size_t>(of.groups.width) * sizeof(T);
+    const std::int64_t operands = of.residual.data != nullptr ? 2 : 1;
+    const auto row_bytes = static_cast<std::size_t>(operands * of.groups.width) * sizeof(T);
     with_team(packs, [&](auto team) {
-        const TeamShape shape = team_shape(team.value, packs, 0, row_bytes);
-        of.cached = shape.cached;
-        launch_kernel(normalize<T, P, N, decltype(team)::value>,
-                      {grid_for(divide_up(of.groups.rows, shape.teams))}, shape.block,
-                      shape.shared_bytes, launch.stream, of);
+        constexpr Team kTeam = decltype(team)::value;
+        auto* kernel = normalize<T, P, N, kTeam>;
+        TeamMemory memory{};
+        if constexpr (N == kWide<T>) memory.row = row_bytes;
+        const TeamShape shape = team_shape(kTeam, packs, kEach, memory);
+        if constexpr (N == kWide<T>) {
+            if (shape.slots > 0) kernel = normalize_ahead<T, P, N, kTeam>;
+        }
+        of.slots = shape.slots;
+        launch_kernel(kernel, {shape.grid(of.groups.rows)}, shape.block, shape.shared_bytes,
+                      launch.stream, of);
     });
 }
 

@@ -25,43 +25,65 @@ struct GradArguments {
     Shares shares{};              ///< of dgamma, then dbeta; no data: neither is asked for
     float gain_offset = 0.0F;
     bool bias = false;
-    bool cached = true;
+    int slots = 0;  ///< that a team reads ahead
 };
 
-/// One row: where it lies and how it was normalised.
+/// Where a row lies.
 template <class T>
 struct Row {
     const T* dy;
     const T* x;
-    const T* dsum;
+    const T* dsum;  ///< where there is one
     T* dx;
+};
+/// How a row was normalised: x * rstd + shift.
+struct Scale {
     float rstd;
-    float mean;
+    float shift;
 };
 template <class T, class P>
 __device__ __forceinline__ Row<T> row_at(const GradArguments<T, P>& of, std::int64_t row) {
-    return {of.groups.of(of.dy, row),
-            of.groups.of(of.x, row),
+    return {of.groups.of(of.dy, row), of.groups.of(of.x, row),
             of.dsum.data != nullptr ? of.groups.of(of.dsum, row) : nullptr,
-            of.groups.of(of.dx, row),
-            of.rstd[row],
-            of.mean != nullptr ? of.mean[row] : 0.0F};
+            of.groups.of(of.dx, row)};
+}
+template <class T, class P>
+__device__ __forceinline__ Scale scale_at(const GradArguments<T, P>& of, std::int64_t row) {
+    if (row >= of.groups.rows) return {};
+    const float rstd = of.rstd[row];
+    return {rstd, of.mean != nullptr ? -of.mean[row] * rstd : 0.0F};
 }
 
-/// The shared memory of a team: what it sums of gamma's and beta's gradient, and a row of dy and x.
-template <class T>
-struct Kept {
-    float* sums;
-    T* dy;
-    T* x;
-};
-
+/// Where the sum of a column lies: the first four of every N columns, then the second four, so that
+/// the 16 bytes of neighbouring threads are neighbours.
 template <int N>
-__device__ __forceinline__ void add_to(float* sums, const Floats<N>& term) {
-    auto sum = load<N>(sums);
+__device__ __forceinline__ int sum_place(int column, int width) {
+    if constexpr (N <= 4) {
+        return column;
+    } else {
+        return column % N / 4 * (width / (N / 4)) + column / N * 4 + column % 4;
+    }
+}
+template <int N>
+__device__ __forceinline__ Floats<N> ones() {
+    Floats<N> x;
 #pragma unroll
-    for (int i = 0; i < N; ++i) sum[i] += term[i];
-    store<N>(sums, sum);
+    for (int i = 0; i < N; ++i) x[i] = 1.0F;
+    return x;
+}
+/// Adds a * b to the sums of N columns.
+template <int N>
+__device__ __forceinline__ void add_to(float* sums, int column, int width, const Floats<N>& a,
+                                       const Floats<N>& b) {
+    constexpr int kEach = N < 4 ? N : 4;
+#pragma unroll
+    for (int first = 0; first < N; first += kEach) {
+        float* const at = sums + sum_place<N>(column + first, width);
+        auto sum = load<kEach>(at);
+#pragma unroll
+        for (int i = 0; i < kEach; ++i) sum[i] = fmaf(a[first + i], b[first + i], sum[i]);
+        store<kEach>(at, sum);
+    }
 }
 
 /// A thread's parts of the sums of gradient * normalised and of gradient.
@@ -70,49 +92,47 @@ struct Moments {
     float offset = 0.0F;
 };
 
+/// Adds to `sums` where gradients of gamma, then beta, are asked for.
 template <int N, class T, class P>
 __device__ __forceinline__ Moments read_row(const GradArguments<T, P>& of, const Row<T>& row,
-                                            const Turn& turn, const Kept<T>& kept) {
+                                            const Scale& scale, const Turn& turn, float* sums) {
     Moments sum;
     for (int c = turn.first; c < turn.end; c += turn.step) {
         const auto dy = load<N>(row.dy + c);
         auto x = load<N>(row.x + c);
         const auto gamma = load<N>(of.gamma + c);
-        if (of.cached) {
-            store<N>(kept.dy + c, dy);
-            store<N>(kept.x + c, x);
-        }
 #pragma unroll
         for (int i = 0; i < N; ++i) {
-            const float normalised = (x[i] - row.mean) * row.rstd;
+            x[i] = fmaf(x[i], scale.rstd, scale.shift);
             const float gradient = dy[i] * (of.gain_offset + gamma[i]);
-            sum.slope = fmaf(gradient, normalised, sum.slope);
+            sum.slope = fmaf(gradient, x[i], sum.slope);
             sum.offset += gradient;
-            x[i] = dy[i] * normalised;
         }
         if (of.shares.data == nullptr) continue;
-        add_to<N>(kept.sums + c, x);
-        if (of.bias) add_to<N>(kept.sums + turn.end + c, dy);
+        add_to<N>(sums, c, turn.end, dy, x);
+        if (of.bias) add_to<N>(sums + turn.end, c, turn.end, dy, ones<N>());
     }
     return sum;
 }
 
-/// dx = rstd * (gradient - mean gradient - normalised * mean slope) [+ dsum]
+/// dx = rstd * (gradient - mean gradient - normalised * mean slope) [+ dsum], of which all but the
+/// gradient is a multiple of x and a number.
 template <int N, class T, class P>
 __device__ __forceinline__ void write_row(const GradArguments<T, P>& of, const Row<T>& row,
-                                          const Turn& turn, const Kept<T>& kept,
+                                          const Scale& scale, const Turn& turn,
                                           const Moments& mean) {
+    const float factor = -scale.rstd * mean.slope * scale.rstd;
+    const float addend = -scale.rstd * fmaf(scale.shift, mean.slope, mean.offset);
     for (int c = turn.first; c < turn.end; c += turn.step) {
-        auto dy = load<N>((of.cached ? kept.dy : row.dy) + c);
-        const auto x = load<N>((of.cached ? kept.x : row.x) + c);
+        auto dy = load<N>(row.dy + c);
+        const auto x = load<N>(row.x + c);
         const auto gamma = load<N>(of.gamma + c);
 #pragma unroll
         for (int i = 0; i < N; ++i) {
-            const float normalised = (x[i] - row.mean) * row.rstd;
             const float gradient = dy[i] * (of.gain_offset + gamma[i]);
-            dy[i] = row.rstd * (gradient - mean.offset - normalised * mean.slope);
+            dy[i] = fmaf(gradient, scale.rstd, fmaf(x[i], factor, addend));
         }
-        if (row.dsum != nullptr) {
+        if (of.dsum.data != nullptr) {
             const auto dsum = load<N>(row.dsum + c);
 #pragma unroll
             for (int i = 0; i < N; ++i) dy[i] += dsum[i];
@@ -121,34 +141,74 @@ __device__ __forceinline__ void write_row(const GradArguments<T, P>& of, const R
     }
 }
 
-template <class T, class P, int N, Team team>
-__global__ void __launch_bounds__(kTeamThreads, 1) norm_gradient(GradArguments<T, P> of) {
+template <int N, Team team, class T, class P>
+__device__ __forceinline__ void row_gradient(const GradArguments<T, P>& of, const Row<T>& row,
+                                             const Scale& scale, const Seat<team>& seat,
+                                             const Turn& turn, float* sums) {
+    const auto count = static_cast<float>(turn.end);
+    Moments mean = read_row<N>(of, row, scale, turn, sums);
+    mean.slope = seat.sum(mean.slope) / count;
+    mean.offset = of.mean != nullptr ? seat.sum(mean.offset) / count : 0.0F;
+    write_row<N>(of, row, scale, turn, mean);
+}
+
+/// The block's share: what its teams summed.
+template <int N, class T, class P>
+__device__ __forceinline__ void write_share(const GradArguments<T, P>& of, const float* sums,
+                                            int teams, int summed, int width) {
+    __syncthreads();
+    for (int i = thread_rank(); i < summed; i += thread_count()) {
+        const int beta = i < width ? 0 : width;
+        const float* const at = sums + beta + sum_place<N>(i - beta, width);
+        float sum = 0.0F;
+        for (int t = 0; t < teams; ++t) sum += at[t * summed];
+        of.shares.data[blockIdx.x * of.shares.stride + i] = sum;
+    }
+}
+
+template <class T, class P, int N, Team team, bool reads_ahead>
+__global__ void __launch_bounds__(kTeamThreads, kTeamBlocks) norm_gradient(GradArguments<T, P> of) {
     const Seat<team> seat;
     const auto width = static_cast<int>(of.groups.width);
     const Turn turn{seat.rank * N, seat.size * N, width};
     const int summed = of.shares.data == nullptr ? 0 : (of.bias ? 2 : 1) * width;
     float* const all_sums = shared_memory<float>();
-    T* const cache = reinterpret_cast<T*>(all_sums + seat.teams * summed);
-    T* const own = cache + (of.cached ? 2 * seat.index * width : 0);
-    const Kept<T> kept{all_sums + seat.index * summed, own, own + (of.cached ? width : 0)};
-    for (int i = thread_rank(); i < seat.teams * summed; i += thread_count()) {
-        all_sums[i] = 0.0F;
-    }
+    float* const sums = all_sums + seat.index * summed;
+    for (int i = thread_rank(); i < seat.teams * summed; i += thread_count()) all_sums[i] = 0.0F;
     __syncthreads();
-    const auto count = static_cast<float>(width);
-    for (std::int64_t at = seat.first_row(); at < of.groups.rows; at += seat.row_step()) {
-        const Row<T> row = row_at(of, at);
-        Moments mean = read_row<N>(of, row, turn, kept);
-        mean.slope = seat.sum(mean.slope) / count;
-        mean.offset = of.mean != nullptr ? seat.sum(mean.offset) / count : 0.0F;
-        write_row<N>(of, row, turn, kept, mean);
+    const std::int64_t step = seat.row_step();
+    Scale next = scale_at(of, seat.first_row());
+    if constexpr (!reads_ahead) {
+        for (std::int64_t at = seat.first_row(); at < of.groups.rows; at += step) {
+            const Scale scale = next;
+            next = scale_at(of, at + step);
+            row_gradient<N>(of, row_at(of, at), scale, seat, turn, sums);
+        }
+    } else {
+        const int operands = of.dsum.data != nullptr ? 3 : 2;
+        T* const rows = reinterpret_cast<T*>(all_sums + seat.teams * summed);
+        Ahead<N, T> ahead(rows + seat.index * of.slots * operands * width, of.slots, operands,
+                          turn);
+        const auto read = [&](std::int64_t at) {
+            if (at < of.groups.rows) {
+                ahead.copy(0, of.groups.of(of.dy, at));
+                ahead.copy(1, of.groups.of(of.x, at));
+                if (of.dsum.data != nullptr) ahead.copy(2, of.groups.of(of.dsum, at));
+            }
+            ahead.next();
+        };
+        for (int i = 0; i < of.slots; ++i) read(seat.first_row() + i * step);
+        for (std::int64_t at = seat.first_row(); at < of.groups.rows; at += step) {
+            const Scale scale = next;
+            next = scale_at(of, at + step);
+            const Row<T> row{ahead.operand(0), ahead.operand(1), ahead.operand(2),
+                             of.groups.of(of.dx, at)};
+            ahead.wait();
+            row_gradient<N>(of, row, scale, seat, turn, sums);
+            read(at + of.slots * step);
+        }
     }
-    __syncthreads();
-    for (int i = thread_rank(); i < summed; i += thread_count()) {
-        float sum = 0.0F;
-        for (int t = 0; t < seat.teams; ++t) sum += all_sums[t * summed + i];
-        of.shares.data[blockIdx.x * of.shares.stride + i] = sum;
-    }
+    write_share<N>(of, all_sums, seat.teams, summed, width);
 }
 
 template <class T, class P>
@@ -176,19 +236,26 @@ Shares block_shares(const Launch& launch, std::int64_t blocks, std::int64_t stri
 /// Returns the shares that it left.
 template <class T, int N, class P>
 Shares launch_gradient(const Launch& launch, GradArguments<T, P> of, std::int64_t summed) {
+    constexpr std::int64_t kEach = 2;  // loads of a thread, to have few threads at each barrier
     const std::int64_t packs = divide_up(of.groups.width, N);
-    const std::size_t row_bytes = static_cast<std::size_t>(of.groups.width) * sizeof(T);
-    const std::size_t sum_bytes = static_cast<std::size_t>(summed) * sizeof(float);
+    const std::int64_t operands = of.dsum.data != nullptr ? 3 : 2;
+    const auto row_bytes = static_cast<std::size_t>(operands * of.groups.width) * sizeof(T);
     with_team(packs, [&](auto team) {
-        const TeamShape shape = team_shape(team.value, packs, sum_bytes, 2 * row_bytes);
-        unsigned blocks = grid_for(divide_up(of.groups.rows, shape.teams));
+        constexpr Team kTeam = decltype(team)::value;
+        auto* kernel = norm_gradient<T, P, N, kTeam, false>;
+        TeamMemory memory{.kept = static_cast<std::size_t>(summed) * sizeof(float)};
+        if constexpr (N == kWide<T>) memory.row = row_bytes;
+        const TeamShape shape = team_shape(kTeam, packs, kEach, memory);
+        if constexpr (N == kWide<T>) {
+            if (shape.slots > 0) kernel = norm_gradient<T, P, N, kTeam, true>;
+        }
+        unsigned blocks = shape.grid(of.groups.rows);
         if (summed > 0) {
             of.shares = block_shares(launch, blocks, summed);
             blocks = static_cast<unsigned>(of.shares.count);
         }
-        of.cached = shape.cached;
-        launch_kernel(norm_gradient<T, P, N, decltype(team)::value>, {blocks}, shape.block,
-                      shape.shared_bytes, launch.stream, of);
+        of.slots = shape.slots;
+        launch_kernel(kernel, {blocks}, shape.block, shape.shared_bytes, launch.stream, of);
     });
     return of.shares;
 }
@@ -218,8 +285,22 @@ void norm_grad_cuda(const NormGrad& op, const Launch& launch) {
     launch_sum_shares(launch, shares, width, any_vector(launch.out[3]), add);
 }
 
+std::string refuse_norm_grad(const Op& op, const Launch& launch) {
+    constexpr std::int64_t kMost = std::int64_t{160} << 10;  // bytes, of every GPU from sm_80 on
+    const auto& grad = std::get<NormGrad>(op);
+    const std::int64_t width = groups_of(launch.in[1], grad.group).width;
+    const std::int64_t sums = grad.parameters ? (grad.bias ? 2 : 1) * width : 0;
+    if (sums * static_cast<std::int64_t>(sizeof(float)) > kMost) {
+        return "a row of this norm has " + std::to_string(width) +
+               " columns, more than a block's shared memory has sums for";
+    }
+    return refuse_f64(op, launch);
+}
+
 }  // namespace
 
-void add_norm_grad_cuda_rows(KernelTable& table) { set_row<norm_grad_cuda>(table, refuse_f64); }
+void add_norm_grad_cuda_rows(KernelTable& table) {
+    set_row<norm_grad_cuda>(table, refuse_norm_grad);
+}
 
 }  // namespace headroom

@@ -168,8 +168,10 @@ struct CombineRows {
 #pragma unroll
         for (int i = 0; i < N; ++i) sum[i] = 0.0F;
         const std::int32_t choices = of.choices();
-        for (std::int32_t choice = 0; choice < choices; ++choice) {
-            const std::int32_t row = of.row_of[choice * of.tokens + token];
+        const std::int32_t* at = of.row_of + token;
+#pragma unroll 1  // four at a time are a register too many for a full multiprocessor
+        for (std::int32_t choice = 0; choice < choices; ++choice, at += of.tokens) {
+            const std::int32_t row = *at;
             if (row < 0) continue;
             const auto copy = load<N>(rows.at(row, column));
 #pragma unroll

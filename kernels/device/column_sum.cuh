@@ -16,9 +16,11 @@ struct Shares {
     std::int64_t stride = 0;
 };
 
-constexpr int kSumLanes = 8;  ///< of a block, that share the rows of one column
+constexpr int kSumLanes = 8;     ///< of a block, that share the rows of one column
+constexpr int kShareLanes = 32;  ///< that share its partial sums: there are few columns to go round
+constexpr int kSumRows = 4;      ///< that a thread of the first stage reads at a time
 
-/// to[c] (+)= sum of the shares of column c: 32 columns a block, each by 8 threads.
+/// to[c] (+)= sum of the shares of column c: 32 columns a block, each by so many threads.
 template <int lanes>
 __global__ void __launch_bounds__(simt::kWarp* lanes)
     sum_shares(Shares shares, std::int64_t columns, AnyVector to, bool add) {
@@ -28,9 +30,10 @@ __global__ void __launch_bounds__(simt::kWarp* lanes)
     const std::int64_t column = std::int64_t{blockIdx.x} * simt::kWarp + lane;
     float sum = 0.0F;
     if (column < columns) {
-        for (std::int64_t i = share; i < shares.count; i += lanes) {
-            sum += shares.data[i * shares.stride + column];
-        }
+        const float* at = shares.data + share * shares.stride + column;
+        const std::int64_t step = lanes * shares.stride;
+#pragma unroll 8
+        for (int i = share; i < static_cast<int>(shares.count); i += lanes, at += step) sum += *at;
     }
     part[share * simt::kWarp + lane] = sum;
     __syncthreads();
@@ -43,8 +46,14 @@ inline void launch_sum_shares(const Launch& launch, const Shares& shares, std::i
                               const AnyVector& to, bool add) {
     if (columns == 0) return;
     const auto blocks = static_cast<unsigned>(divide_up(columns, simt::kWarp));
-    launch_kernel(sum_shares<kSumLanes>, {blocks}, {simt::kWarp, kSumLanes}, 0, launch.stream,
+    launch_kernel(sum_shares<kShareLanes>, {blocks}, {simt::kWarp, kShareLanes}, 0, launch.stream,
                   shares, columns, to, add);
+}
+
+template <int N>
+__device__ __forceinline__ void add_floats(Floats<N>& sum, const Floats<N>& term) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) sum[i] += term[i];
 }
 
 /// First stage: body.value<N>(row, column) gives the N terms of a row (and may write elsewhere).
@@ -60,12 +69,18 @@ __global__ void __launch_bounds__(simt::kWarp* kSumLanes)
     for (int i = 0; i < N; ++i) sum[i] = 0.0F;
     if (column < columns) {
         const std::int64_t step = std::int64_t{gridDim.y} * kSumLanes;
-        for (std::int64_t row = std::int64_t{blockIdx.y} * kSumLanes + turn; row < rows;
-             row += step) {
-            const Floats<N> term = body.template value<N>(row, column);
+        std::int64_t row = std::int64_t{blockIdx.y} * kSumLanes + turn;
+        // Rows at a time, so that their loads are under way together; they are added in order.
+        for (; row + (kSumRows - 1) * step < rows; row += kSumRows * step) {
+            Floats<N> term[kSumRows];
 #pragma unroll
-            for (int i = 0; i < N; ++i) sum[i] += term[i];
+            for (int r = 0; r < kSumRows; ++r) {
+                term[r] = body.template value<N>(row + r * step, column);
+            }
+#pragma unroll
+            for (int r = 0; r < kSumRows; ++r) add_floats(sum, term[r]);
         }
+        for (; row < rows; row += step) add_floats(sum, body.template value<N>(row, column));
     }
 #pragma unroll
     for (int i = 0; i < N; ++i) part[(turn * N + i) * simt::kWarp + lane] = sum[i];

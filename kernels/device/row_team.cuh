@@ -5,6 +5,7 @@
 
 #include <type_traits>
 
+#include "kernels/device/mma.cuh"
 #include "kernels/device/reduce.cuh"
 #include "kernels/device/rows.cuh"
 
@@ -12,7 +13,8 @@ namespace headroom::device {
 
 enum class Team { warp, block };
 
-inline constexpr int kTeamThreads = 256;       ///< of a block, at most
+inline constexpr int kTeamThreads = 512;       ///< of a block, at most
+inline constexpr int kTeamBlocks = 2;          ///< of so many threads on a multiprocessor
 inline constexpr std::int64_t kShortRow = 64;  ///< packs of a row that a warp takes on
 
 /// A thread's place.
@@ -70,23 +72,104 @@ inline Groups groups_of(const TensorView& x, std::int64_t group) {
     return {x.rows() * a_row, width, a_row, Divisor(std::max<std::int64_t>(a_row, 1))};
 }
 
-/// Threads, rows at a time and shared memory of a block.
-struct TeamShape {
-    Extent3 block{};
-    std::int64_t teams = 1;
-    std::size_t shared_bytes = 0;
-    bool cached = true;
+/// The rows that a team takes next, on their way to shared memory while it works on others: a
+/// multiprocessor needs some 40 KiB under way to use the memory's whole bandwidth, more than
+/// threads have registers for. A thread copies the columns that it reads itself and waits for
+/// nobody.
+template <int N, class T>
+class Ahead {
+public:
+    /// `slots` rows of so many operands, at `rows`.
+    __device__ __forceinline__ Ahead(T* rows, int slots, int operands, const Turn& turn)
+        : rows_(rows), slots_(slots), operands_(operands), turn_(turn) {}
+
+    /// Of the row that the team is at.
+    [[nodiscard]] __device__ __forceinline__ T* operand(int i) const {
+        return rows_ + (slot_ * operands_ + i) * turn_.end;
+    }
+    __device__ __forceinline__ void copy(int i, const T* from) {
+        static_assert(N == kWide<T>);
+        T* const to = operand(i);
+#pragma unroll 1  // they wait for nothing
+        for (int c = turn_.first; c < turn_.end; c += turn_.step) {
+            copies_.copy16(SharedAddress(to + c), from + c, true);
+        }
+    }
+    /// Ends the copies of a row, which may be none.
+    __device__ __forceinline__ void next() {
+        copies_.commit();
+        slot_ = slot_ + 1 == slots_ ? 0 : slot_ + 1;
+    }
+    /// Until the row that the team is at has come.
+    __device__ __forceinline__ void wait() {
+        if (slots_ == kMostSlots) {
+            copies_.template wait<kMostSlots - 1>();
+        } else if (slots_ == 2) {
+            copies_.template wait<1>();
+        } else {
+            copies_.template wait<0>();
+        }
+    }
+
+    static constexpr int kMostSlots = 4;
+
+private:
+    T* rows_;
+    int slots_;
+    int operands_;
+    int slot_ = 0;
+    Turn turn_;
+    AsyncCopies copies_{};
 };
 
-/// A row of `packs` loads needs `kept` bytes of shared memory; `cache` more are worth having.
-inline TeamShape team_shape(Team team, std::int64_t packs, std::size_t kept, std::size_t cache) {
-    const std::int64_t threads = divide_up(packs, simt::kWarp) * simt::kWarp;
-    TeamShape shape{
-        .block = {static_cast<unsigned>(std::min<std::int64_t>(threads, kTeamThreads))}};
-    if (team == Team::warp) shape = {.block = {kTeamThreads}, .teams = kTeamThreads / simt::kWarp};
+/// How a kernel's blocks look, and how many of them stay on the device.
+struct TeamShape {
+    Extent3 block{};
+    std::int64_t teams = 1;  ///< of a block
+    int slots = 0;           ///< rows that a team reads ahead; 0: it reads from where they lie
+    std::size_t shared_bytes = 0;
+    std::int64_t resident = 1;  ///< blocks of a multiprocessor
+    [[nodiscard]] unsigned grid(std::int64_t rows) const {
+        const std::int64_t most = resident * processors();
+        return static_cast<unsigned>(std::clamp<std::int64_t>(divide_up(rows, teams), 1, most));
+    }
+};
+
+/// What a team's shared memory holds.
+struct TeamMemory {
+    std::size_t kept = 0;  ///< bytes
+    std::size_t row = 0;   ///< bytes of a row of all operands that it may read ahead; 0: none
+};
+
+/// As many slots as leave a multiprocessor the threads that hide each other's waiting.
+inline void take_slots(TeamShape& shape, const TeamMemory& memory) {
+    constexpr std::size_t kReserved = 1024;  // of every block, for the system
+    constexpr std::size_t kStatic = 256;     // of a block sum
+    const auto threads = std::int64_t{shape.block.x};
     const auto teams = static_cast<std::size_t>(shape.teams);
-    shape.cached = teams * (kept + cache) <= shared_bytes_limit();
-    shape.shared_bytes = teams * (kept + (shape.cached ? cache : 0));
+    const auto fits = [&](int slots, std::int64_t enough) {
+        shape.slots = slots;
+        shape.shared_bytes = teams * (memory.kept + static_cast<std::size_t>(slots) * memory.row);
+        const std::size_t room = shared_bytes_limit() + kReserved;
+        const std::size_t held = room / (shape.shared_bytes + kStatic + kReserved);
+        shape.resident =
+            std::min(kTeamThreads * kTeamBlocks / threads, static_cast<std::int64_t>(held));
+        return shape.resident * threads >= enough;
+    };
+    if (memory.row > 0 && (fits(4, 768) || fits(2, 512) || fits(1, 1))) return;
+    if (!fits(0, 1)) shape.resident = 1;
+}
+
+/// Of rows of `packs` loads, of which a thread of a block takes `each`.
+inline TeamShape team_shape(Team team, std::int64_t packs, std::int64_t each,
+                            const TeamMemory& memory) {
+    constexpr unsigned kWarps = 8;  // of a block, a row each
+    TeamShape shape{.block = {kWarps * simt::kWarp}, .teams = kWarps};
+    if (team == Team::block) {
+        const std::int64_t threads = divide_up(packs, each * simt::kWarp) * simt::kWarp;
+        shape = {.block = {static_cast<unsigned>(std::min<std::int64_t>(threads, kTeamThreads))}};
+    }
+    take_slots(shape, memory);
     return shape;
 }
 

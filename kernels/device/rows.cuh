@@ -62,11 +62,14 @@ template <int N, class Body>
 void launch_rows(const Launch& launch, const Columns& part, const Body& body) {
     const std::int64_t packs = divide_up(part.end - part.first, N);
     if (part.rows <= 0 || packs <= 0) return;
+    // No more blocks than run at once: those of a second wave would have the device for themselves.
+    static const int resident = resident_blocks(each_row<N, Body>, kRowThreads);
+    const std::int64_t most = std::int64_t{resident} * processors();
     const auto whole = static_cast<unsigned>(std::min<std::int64_t>(packs, kRowThreads));
     const unsigned x = std::bit_ceil(whole);
     const unsigned y = kRowThreads / x;
-    const unsigned down = grid_for(divide_up(part.rows, y));
-    const unsigned across = grid_for(std::min(divide_up(packs, x), divide_up(most_blocks(), down)));
+    const auto down = static_cast<unsigned>(std::min(divide_up(part.rows, y), most));
+    const auto across = static_cast<unsigned>(std::min(divide_up(packs, x), divide_up(most, down)));
     launch_kernel(each_row<N, Body>, {down, across}, {x, y}, 0, launch.stream, part, body);
 }
 

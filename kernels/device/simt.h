@@ -27,6 +27,7 @@
 //            fill_bytes(stream, to, value, bytes)   copy_bytes(stream, to, from, bytes)
 //            processors()            streaming multiprocessors, to size grids
 //            shared_bytes_limit()    dynamic shared memory that one block may have
+//            resident_blocks(kernel<T>, threads)    that a multiprocessor runs at once
 //
 // The emulation throws simt::Misuse with a sentence when threads of a block do not meet at the same
 // barrier, when a warp's lanes meet in different operations, and when a launch breaks a limit of

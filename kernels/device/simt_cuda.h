@@ -43,7 +43,7 @@ __device__ __forceinline__ T* shared_memory() {
 template <class... Parameters, class... Arguments>
 void launch_kernel(void (*kernel)(Parameters...), Extent3 grid, Extent3 block,
                    std::size_t shared_bytes, void* stream, Arguments&&... arguments) {
-    constexpr std::size_t kUnasked = 48 * 1024;
+    constexpr std::size_t kUnasked = 32 * 1024;  // of 48 KiB, less what the kernel has as static
     if (shared_bytes > kUnasked) {
         check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                    static_cast<int>(shared_bytes)));
@@ -86,6 +86,14 @@ inline int processors() { return simt::attribute(cudaDevAttrMultiProcessorCount)
 /// Bytes of dynamic shared memory that a block may ask for.
 inline std::size_t shared_bytes_limit() {
     return static_cast<std::size_t>(simt::attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+}
+
+/// Blocks of so many threads that a multiprocessor runs at once, without dynamic shared memory.
+template <class... Parameters>
+int resident_blocks(void (*kernel)(Parameters...), int threads) {
+    int blocks = 0;
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, 0));
+    return blocks > 0 ? blocks : 1;
 }
 
 }  // namespace headroom

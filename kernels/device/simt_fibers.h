@@ -159,6 +159,10 @@ inline void copy_bytes(void*, void* to, const void* from, std::size_t bytes) {
 /// Few, so that blocks have more than one piece of work each.
 inline int processors() { return 2; }
 inline std::size_t shared_bytes_limit() { return std::size_t{227} << 10; }
+template <class... Parameters>
+int resident_blocks(void (*)(Parameters...), int) {
+    return 8;
+}
 
 }  // namespace headroom
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <type_traits>
 
 #include "kernels/device/number.cuh"
 
@@ -57,11 +58,28 @@ __device__ __forceinline__ void load_chunk(void* to, const void* from) {
     const Word word = *static_cast<const Word*>(from);
     std::memcpy(to, &word, bytes);
 }
+/// To global memory by an instruction of its own: nvcc may make four stores of 4 bytes of
+/// `*to = word`, each of which touches every sector that the warp writes.
+template <class Word>
+__device__ __forceinline__ void store_global(void* to, const Word& word) {
+    const std::size_t at = __cvta_generic_to_global(to);
+    if constexpr (sizeof(Word) == 16) {
+        asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(at), "r"(word.x), "r"(word.y),
+                     "r"(word.z), "r"(word.w)
+                     : "memory");
+    } else {
+        asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(at), "r"(word.x), "r"(word.y)
+                     : "memory");
+    }
+}
 template <int bytes>
 __device__ __forceinline__ void store_chunk(void* to, const void* from) {
     using Word = typename ChunkWord<bytes>::type;
     Word word;
     std::memcpy(&word, from, bytes);
+    if constexpr (bytes >= 8) {
+        if (__isGlobal(to)) return store_global(to, word);  // known when it compiles
+    }
     *static_cast<Word*>(to) = word;
 }
 
@@ -117,8 +135,19 @@ template <int N, class T>
 __device__ __forceinline__ Floats<N> load(const T* from) {
     const auto v = load_vec<N>(from);
     Floats<N> x;
+    if constexpr (std::is_same_v<T, Bf16> &&
+                  N % 2 == 0) {  // an instruction each, not three for two
 #pragma unroll
-    for (int i = 0; i < N; ++i) x[i] = to_float(v[i]);
+        for (int i = 0; i < N; i += 2) {
+            unsigned word = 0;
+            std::memcpy(&word, v.value + i, sizeof(word));
+            x[i] = __uint_as_float(word << 16);
+            x[i + 1] = __uint_as_float(word & 0xFFFF0000U);
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < N; ++i) x[i] = to_float(v[i]);
+    }
     return x;
 }
 template <int N, class T>

@@ -43,6 +43,15 @@ inline std::vector<OpCase> norm_cases() {
     cases.push_back({.op = Norm{.residual = true},
                      .inputs = {real({2, 600}), block({2, 600}, 640), frozen({600})},
                      .differentiated = {0, 1}});
+    // Teams that take many rows each, and rows of which shared memory holds few or none.
+    for (const Shape& rows : {Shape{300, 64}, Shape{150, 528}, Shape{5, 16384}}) {
+        cases.push_back({.op = Norm{.residual = true},
+                         .inputs = {real(rows), real(rows), parameter({rows[1]})},
+                         .differentiated = {0, 1}});
+    }
+    cases.push_back({.op = Norm{.kind = NormKind::layer, .bias = true},
+                     .inputs = {real({150, 528}), parameter({528}), parameter({528})},
+                     .differentiated = {0}});
     return cases;
 }
 
