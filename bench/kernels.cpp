@@ -64,6 +64,7 @@ std::vector<Case> cases(const Sizes& s) {
     }
     return {
         {"copy", Transfer{}, {state}, Phase::update},
+        {"copy of a stream", Transfer{}, {stream}, Phase::update},
         {"rms_norm", Norm{}, {stream, gain}},
         {"rms_norm + residual", Norm{.residual = true}, {stream, stream, gain}},
         {"layer_norm", Norm{.kind = NormKind::layer, .bias = true}, {stream, gain, gain}},

@@ -133,7 +133,7 @@ void launch_tiles(Backward& b) {
     if (holds(80, 80)) return launch_tile<BackwardTile<T, 80, 80, 64, WarpGrid{8, 1, 1, 4}>>(b);
     if (holds(96, 96)) return launch_tile<BackwardTile<T, 96, 96, 64, WarpGrid{8, 1, 1, 4}>>(b);
     if (holds(128, 128)) {
-        return launch_tile<BackwardTile<T, 128, 128, 64, WarpGrid{8, 1, 1, 2}>>(b);
+        return launch_tile<BackwardTile<T, 128, 128, 64, WarpGrid{8, 2, 2, 2}>>(b);
     }
     if (holds(192, 128)) {
         return launch_tile<BackwardTile<T, 192, 128, 64, WarpGrid{8, 1, 2, 2}>>(b);

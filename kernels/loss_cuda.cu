@@ -202,10 +202,11 @@ void cross_entropy_grad_cuda(const CrossEntropyGrad& op, const Launch& launch) {
     });
 }
 
+constexpr std::int64_t kAlignedRow = 8;  ///< elements
+
 /// The chunk's memory as rows whose starts a matrix product and wide accesses can use: a few tokens
 /// fewer where the vocabulary is no multiple of kAlignedRow.
 TensorView aligned_rows(const TensorView& chunk) {
-    constexpr std::int64_t kAlignedRow = 8;
     const std::int64_t stride = ceil_div(chunk.columns(), kAlignedRow) * kAlignedRow;
     const std::int64_t rows = chunk.count() / stride;
     if (stride == chunk.columns() || !chunk.contiguous() || rows == 0) return chunk;
@@ -243,6 +244,15 @@ HeadOutputs outputs_of(const HeadLoss& op) {
     return {chunk, chunk + (op.weight_gradient ? 2 : 1)};
 }
 
+/// visit(first, count) of a vocabulary's ids: as many as cuBLASLt's fastest kernels take, a
+/// multiple of kAlignedRow, and the few that are left.
+template <class Visit>
+void each_part(std::int64_t vocabulary, const Visit& visit) {
+    const std::int64_t whole = vocabulary / kAlignedRow * kAlignedRow;
+    if (whole > 0) visit(std::int64_t{0}, whole);
+    if (whole < vocabulary) visit(whole, vocabulary - whole);
+}
+
 /// Logits, losses and both gradients, a chunk of tokens after the other.
 void head_loss_cuda(const HeadLoss& op, const Launch& launch) {
     const HeadOutputs outputs = outputs_of(op);
@@ -262,19 +272,29 @@ void head_loss_cuda(const HeadLoss& op, const Launch& launch) {
         const std::int64_t tokens = std::min(step, all.rows - first);
         const Matrix x = rows_of(all, first, tokens);
         const Matrix logits = rows_of(matrix_of(chunk), 0, tokens);
-        multiply({.a = x, .b = weight, .b_stored = Stored::transposed, .d = logits});
+        each_part(weight.rows, [&](std::int64_t id, std::int64_t ids) {
+            multiply({.a = x,
+                      .b = rows_of(weight, id, ids),
+                      .b_stored = Stored::transposed,
+                      .d = columns_of(logits, id, ids)});
+        });
         losses_of_chunk(op, launch, chunk, first, tokens);
-        if (op.input_gradient) {
-            multiply(
-                {.a = logits, .b = weight, .d = rows_of(matrix_of(launch.out[1]), first, tokens)});
-        }
-        if (op.weight_gradient) {
-            multiply({.a = logits,
-                      .a_stored = Stored::transposed,
-                      .b = x,
-                      .d = matrix_of(launch.out.back()),
-                      .beta = add ? 1.0 : 0.0});
-        }
+        each_part(weight.rows, [&](std::int64_t id, std::int64_t ids) {
+            const Matrix part = columns_of(logits, id, ids);
+            if (op.input_gradient) {
+                multiply({.a = part,
+                          .b = rows_of(weight, id, ids),
+                          .d = rows_of(matrix_of(launch.out[1]), first, tokens),
+                          .beta = id == 0 ? 0.0 : 1.0});
+            }
+            if (op.weight_gradient) {
+                multiply({.a = part,
+                          .a_stored = Stored::transposed,
+                          .b = x,
+                          .d = rows_of(matrix_of(launch.out.back()), id, ids),
+                          .beta = add ? 1.0 : 0.0});
+            }
+        });
         add = true;  // later chunks
     }
 }

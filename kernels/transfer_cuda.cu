@@ -24,7 +24,7 @@ void transfer_cuda(const Transfer& op, const Launch& launch) {
 std::string refuse_transfer(const Op& op, const Launch& launch) {
     const auto& transfer = std::get<Transfer>(op);
     if (transfer.to == Place::nvme || transfer.from == Place::nvme) {
-        return "the CUDA kernels reach device and host memory, not drives";
+        return "copies to or from a drive; the CUDA kernels reach device and host memory";
     }
     return refuse_f64(op, launch);
 }

@@ -110,7 +110,7 @@ Executor::Executor(const StepGraph& graph, Backend& backend, ExecutorOptions opt
 void Executor::bind_or_throw(const StepGraph& graph, const Backend& backend) {
     const std::string missing = missing_kernels(graph, backend.table());
     if (missing.empty()) return;
-    throw InputError("", fmt::format("the {} backend cannot run this step: it {}",
+    throw InputError("", fmt::format("the {} backend cannot run this step: {}",
                                      backend.table().device, missing));
 }
 

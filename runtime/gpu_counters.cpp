@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <string_view>
 
 #include "runtime/cupti_counters.h"
@@ -27,7 +28,12 @@ private:
 
 CounterReading read(RangeCounters& counters, const CounterSet& set,
                     const std::function<void()>& step) {
-    counters.start();
+    try {
+        counters.start();
+    } catch (const std::exception& error) {  // another process has them
+        step();
+        return {.method = fmt::format("none: {}", error.what())};
+    }
     counters.push("step");
     step();
     counters.pop();

@@ -163,9 +163,10 @@ __device__ __forceinline__ void add_to_dq(const BackwardOperands<T>& a, std::int
     const int warp_column = warp_id() / Tile::kQueryWarps * Tile::kSumColumns;
     QueryShare<Tile> share;
     clear(share.sum);
-    multiply<T, Tile::kKeys / 16>(share.sum,
-                                  ColumnsOfA<T, Tile::kScorePitch>(shared.dscores() + warp_row),
-                                  RowsOfB<T, Tile::kHeadPitch>(shared.k() + warp_column));
+    multiply<T, Tile::kKeys / 16>(
+        share.sum,
+        ColumnsOfA<T, Tile::kScorePitch, kStepsAhead<Tile::kHead>>(shared.dscores() + warp_row),
+        RowsOfB<T, Tile::kHeadPitch>(shared.k() + warp_column));
     if (last) return finish_dq<Tile>(a, sequence_row, step, share, first);
     each_pair<Tile>(a, sequence_row, step,
                     [&](int i, int n, std::int64_t row, std::int64_t column) {
@@ -259,7 +260,9 @@ __device__ __forceinline__ void take_step(const BackwardOperands<T>& a, const Ke
     float s[Tile::kRowTiles][Tile::kScoreTiles][4];
     clear(s);
     multiply<T, Tile::kHead / 16>(
-        s, RowsOfA<T, Tile::kHeadPitch>(shared.k() + share.key * Tile::kHeadPitch),
+        s,
+        RowsOfA<T, Tile::kHeadPitch, kStepsAhead<Tile::kHead>>(shared.k() +
+                                                               share.key * Tile::kHeadPitch),
         ColumnsOfB<T, Tile::kHeadPitch>(q + share.query * Tile::kHeadPitch));
     const int first_query = step.tile * Tile::kQueries;
     const int low = a.rule.position(first_query);
@@ -279,7 +282,9 @@ __device__ __forceinline__ void take_step(const BackwardOperands<T>& a, const Ke
     float dp[Tile::kRowTiles][Tile::kScoreTiles][4];
     clear(dp);
     multiply<T, Tile::kValue / 16>(
-        dp, RowsOfA<T, Tile::kValuePitch>(shared.v() + share.key * Tile::kValuePitch),
+        dp,
+        RowsOfA<T, Tile::kValuePitch, kStepsAhead<Tile::kHead>>(shared.v() +
+                                                                share.key * Tile::kValuePitch),
         ColumnsOfB<T, Tile::kValuePitch>(dout + share.query * Tile::kValuePitch));
     take_gradients<Tile>(s, dp, shared.delta(step.stage) + lane_query);
     pack_fragments<T>(packed, s);

@@ -248,8 +248,9 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
         load_key_tile<Tile, Tile::kValue>(copies, v_tile, a, a.v, key, a.value_dim);
         float s[Tile::kRowTiles][Tile::kScoreTiles][4];
         clear(s);
-        multiply<T, Tile::kHead / 16>(s, RowsOfA<T, Tile::kHeadPitch>(own_rows),
-                                      ColumnsOfB<T, Tile::kHeadPitch>(k_tile));
+        multiply<T, Tile::kHead / 16>(
+            s, RowsOfA<T, Tile::kHeadPitch, kStepsAhead<Tile::kHead>>(own_rows),
+            ColumnsOfB<T, Tile::kHeadPitch>(k_tile));
         copies.template wait<0>();
         __syncthreads();
         shape_scores<Tile>(s, a.rule, place, HeadRow{head_row},

@@ -74,10 +74,15 @@ __device__ __forceinline__ void store_tile(const T* tile, const HeadRows<T>& to,
     }
 }
 
+/// Steps of a product that are written out one after the other: more let the compiler start loads
+/// earlier, and cost registers that narrow heads alone have.
+template <int kHead>
+inline constexpr int kStepsAhead = kHead <= 64 ? 4 : 2;
+
 /// A (m x k) stored by rows of m.
-template <class T, int kPitch>
+template <class T, int kPitch, int kAhead = 2>
 struct RowsOfA {
-    static constexpr int kUnroll = 2;
+    static constexpr int kUnroll = kAhead;
     SharedAddress lane_row;
     __device__ __forceinline__ explicit RowsOfA(const T* tile)
         : lane_row(tile + lane_id() % 16 * kPitch + lane_id() / 16 * 8) {}
@@ -87,9 +92,9 @@ struct RowsOfA {
 };
 
 /// A (m x k) stored by rows of k.
-template <class T, int kPitch>
+template <class T, int kPitch, int kAhead = 2>
 struct ColumnsOfA {
-    static constexpr int kUnroll = 2;
+    static constexpr int kUnroll = kAhead;
     SharedAddress lane_row;
     __device__ __forceinline__ explicit ColumnsOfA(const T* tile)
         : lane_row(tile + (lane_id() % 8 + lane_id() / 16 * 8) * kPitch + lane_id() / 8 % 2 * 8) {}

@@ -16,7 +16,8 @@ std::string changes_text(const HardwareProfile& before, const HardwareProfile& a
     const Json b = to_json(after);
     Table table({Align::left, Align::right, Align::right});
     table.add({"", "profile", "measured"});
-    for (const auto* key : {"gemm_fraction", "attention_fraction", "memory_fraction"}) {
+    for (const auto* key : {"gemm_fraction", "attention_fraction", "attention_backward_fraction",
+                            "memory_fraction"}) {
         table.add({key, fmt::format("{:.3f}", a.at(key).get<double>()),
                    fmt::format("{:.3f}", b.at(key).get<double>())});
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "planner/base/error.h"
@@ -13,7 +14,7 @@ namespace {
 
 /// How the parts of an op share the GPU: fused ones overlap; phases of one op add.
 enum class Parts : std::uint8_t { overlap, add };
-enum class MatrixKernel : std::uint8_t { gemm, attention };
+enum class MatrixKernel : std::uint8_t { gemm, attention, attention_backward };
 
 struct KernelTraits {
     MatrixKernel matrix = MatrixKernel::gemm;
@@ -25,7 +26,8 @@ constexpr KernelTraits kTraits{};
 template <>
 constexpr KernelTraits kTraits<Attention>{.matrix = MatrixKernel::attention};
 template <>  // row sums of dout * out, the main kernel, and the cast of dq
-constexpr KernelTraits kTraits<AttentionGrad>{.matrix = MatrixKernel::attention, .launches = 3};
+constexpr KernelTraits kTraits<AttentionGrad>{.matrix = MatrixKernel::attention_backward,
+                                              .launches = 3};
 template <>  // products and passes over the logits take turns
 constexpr KernelTraits kTraits<HeadLoss>{.parts = Parts::add, .launches = 4};
 template <>  // merge, then row norms
@@ -40,6 +42,18 @@ constexpr auto traits_table(std::index_sequence<I...>) {
 constexpr auto kTraitsByOp = traits_table(std::make_index_sequence<std::variant_size_v<Op>>{});
 
 constexpr std::array kBoundOfWire{Bound::link, Bound::pcie, Bound::network};
+
+/// What fused attention executes of what its mask keeps: tiles on the diagonal as a whole, half of
+/// which a causal mask leaves out.
+double tile_share(const StepGraph& graph, const OpNode& node) {
+    const auto* forward = std::get_if<Attention>(&node.op);
+    const auto* backward = std::get_if<AttentionGrad>(&node.op);
+    if (forward == nullptr && backward == nullptr) return 1.0;
+    const AttentionShape& shape = forward != nullptr ? forward->shape : backward->shape;
+    if (!shape.causal || shape.window > 0) return 1.0;
+    const auto keys = static_cast<double>(graph[graph.inputs(node)[1]].shape[0] / shape.batch);
+    return 1.0 + std::sqrt(kTileElements) / keys;
+}
 
 /// The floating types come first in DType; nf4 codes are dequantized before any product.
 bool is_float(DType dtype) { return dtype <= DType::f8; }
@@ -94,8 +108,9 @@ constexpr std::array kRoutes{
 TimeModel::TimeModel(const HardwareProfile& gpu, const ParallelLayout& layout)
     : topology_(gpu, layout),
       gpu_(gpu.id),
-      gemm_fraction_(gpu.gemm_fraction),
-      attention_fraction_(gpu.attention_fraction),
+      fractions_{gpu.gemm_fraction, gpu.attention_fraction,
+                 gpu.attention_backward_fraction > 0.0 ? gpu.attention_backward_fraction
+                                                       : gpu.attention_fraction},
       memory_rate_(gpu.memory_bandwidth * gpu.memory_fraction),
       pcie_rate_(gpu.pcie * gpu.pcie_fraction),
       nvme_read_rate_(share(gpu.node.nvme_read, gpu.node.gpus)),
@@ -124,8 +139,9 @@ Seconds TimeModel::matrix_time(const StepGraph& graph, const OpNode& node, Flops
         throw InputError("/hardware/gpu",
                          fmt::format("\"{}\" has no {} matrix rate", gpu_, headroom::name(dtype)));
     }
+    if (half_wave_ == 0.0) return flops / (peak * fraction);  // a processor's tiles are small
     const double filled = blocks(graph, node, flops);
-    return flops / (peak * (fraction * filled / (filled + half_wave_)));
+    return flops * tile_share(graph, node) / (peak * (fraction * filled / (filled + half_wave_)));
 }
 
 OpTime TimeModel::kernel_time(const StepGraph& graph, const OpNode& node, const Work& work) const {
@@ -133,8 +149,7 @@ OpTime TimeModel::kernel_time(const StepGraph& graph, const OpNode& node, const 
         return {};  // a view, a mark: no kernel
     }
     const KernelTraits& traits = kTraitsByOp[node.op.index()];
-    const double fraction =
-        traits.matrix == MatrixKernel::attention ? attention_fraction_ : gemm_fraction_;
+    const double fraction = fractions_[static_cast<std::size_t>(traits.matrix)];
     const Seconds launch = launch_ * static_cast<double>(traits.launches);
     const std::array<std::pair<Seconds, Bound>, 4> parts{{
         {matrix_time(graph, node, work.matrix, fraction), Bound::matrix},

@@ -96,9 +96,8 @@ private:
     Topology topology_;
     std::string gpu_{};
     std::array<FlopRate, kDTypes.size()> peak_{};  ///< dense; 0: unsupported
-    double gemm_fraction_ = 0.0;
-    double attention_fraction_ = 0.0;
-    FlopRate vector_rate_{};  ///< 0: not published, never the bound
+    std::array<double, 3> fractions_{};  ///< of the peak: products, attention, its gradient
+    FlopRate vector_rate_{};             ///< 0: not published, never the bound
     Bandwidth memory_rate_{};
     Bandwidth pcie_rate_{};
     Bandwidth nvme_read_rate_{};

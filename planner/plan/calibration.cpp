@@ -7,17 +7,18 @@
 #include <string_view>
 
 #include "planner/base/error.h"
+#include "planner/plan/findings.h"
 
 namespace headroom {
 namespace {
 
 constexpr std::array<std::string_view, 4> kProducts{"linear", "linear_grad_input",
                                                     "linear_grad_weight", "head_loss"};
-constexpr std::array<std::string_view, 2> kAttention{"attention", "attention_grad"};
+constexpr std::array<std::string_view, 1> kAttention{"attention"};
+constexpr std::array<std::string_view, 1> kAttentionGrad{"attention_grad"};
 constexpr std::array<std::string_view, 1> kStreaming{"update"};
 
 struct Sum {
-    double matrix = 0.0;
     double bytes = 0.0;
     double seconds = 0.0;
 };
@@ -27,7 +28,6 @@ Sum sum_of(const Measurement& measurement, const std::array<std::string_view, N>
     Sum sum;
     for (const auto& row : measurement.ops) {
         if (std::ranges::find(ops, row.op) == ops.end()) continue;
-        sum.matrix += row.matrix.count();
         sum.bytes += row.moved.real();
         sum.seconds += row.time.count();
     }
@@ -41,23 +41,40 @@ public:
     Calibration(const Plan& plan, const Measurement& measurement)
         : gpu_(plan.request.hardware.profile),
           measurement_(measurement),
-          peak_(gemm_peak(gpu_, plan.request.train.compute).count()),
           source_(fmt::format("measured by headroom calibrate, step {} on {}, {}",
                               measurement.digest, measurement.device, measurement.date)) {}
 
-    HardwareProfile run() {
-        rate("gemm_fraction", gpu_.gemm_fraction, sum_of(measurement_, kProducts), peak_);
-        rate("attention_fraction", gpu_.attention_fraction, sum_of(measurement_, kAttention),
-             peak_);
+    HardwareProfile run(const OpTimes& expected) {
+        const double forward = gpu_.attention_fraction;
+        const double backward = gpu_.attention_backward_fraction;
+        scale("gemm_fraction", gpu_.gemm_fraction, gpu_.gemm_fraction, expected, kProducts);
+        if (!is_host(gpu_)) {  // a processor's attention is not bound by its products
+            scale("attention_fraction", gpu_.attention_fraction, forward, expected, kAttention);
+            scale("attention_backward_fraction", gpu_.attention_backward_fraction,
+                  backward > 0.0 ? backward : forward, expected, kAttentionGrad);
+        }
         stream();
         context();
         return gpu_;
     }
 
 private:
-    void rate(const char* key, double& fraction, const Sum& sum, double peak) {
-        if (sum.matrix <= 0.0 || sum.seconds <= 0.0) return;
-        set(key, fraction, sum.matrix / sum.seconds / peak);
+    /// The model knows what share of a rate few or half empty tiles reach, so the rate follows from
+    /// how much longer than expected all of these ops took.
+    template <std::size_t N>
+    void scale(const char* key, double& fraction, double before, const OpTimes& expected,
+               const std::array<std::string_view, N>& ops) {
+        Seconds planned{};
+        Seconds taken{};
+        for (const auto& row : measurement_.ops) {
+            if (std::ranges::find(ops, row.op) == ops.end()) continue;
+            const auto found = expected.find({row.phase, row.op});
+            if (found == expected.end()) continue;
+            planned += found->second;
+            taken += row.time;
+        }
+        if (planned <= Seconds{} || taken <= Seconds{}) return;
+        set(key, fraction, before * (planned / taken));
     }
     void stream() {
         const Sum sum = sum_of(measurement_, kStreaming);
@@ -89,7 +106,6 @@ private:
 
     HardwareProfile gpu_;
     const Measurement& measurement_;
-    double peak_;
     std::string source_;
 };
 
@@ -104,7 +120,7 @@ HardwareProfile calibrated(const Plan& plan, const Measurement& measurement) {
         throw InputError("/backend", fmt::format("is {}, the plan is for {}", measurement.backend,
                                                  plan.request.hardware.profile.id));
     }
-    return Calibration(plan, measurement).run();
+    return Calibration(plan, measurement).run(expected_op_times(plan, measurement));
 }
 
 }  // namespace headroom

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/base/json.h"
@@ -27,6 +29,12 @@ struct Finding {
 
     [[nodiscard]] double difference() const { return measured - predicted; }
 };
+
+/// Time of one step by (phase, op).
+using OpTimes = std::map<std::pair<std::string, std::string>, Seconds>;
+
+/// What the plan's profile expects of the measured rank's step, op by op.
+OpTimes expected_op_times(const Plan& plan, const Measurement& measurement);
 
 /// Lowers the measured rank's stage again and puts its prediction beside the measurement.
 /// Throws InputError when the measurement is of another step than the plan's.

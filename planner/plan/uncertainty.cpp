@@ -27,6 +27,7 @@ TimeModel scaled_model(const PlanRequest& request, FractionEnds ends) {
     const auto scale = [](double& fraction, double by) { fraction = std::min(1.0, fraction * by); };
     scale(gpu.gemm_fraction, ends.kernels);
     scale(gpu.attention_fraction, ends.kernels);
+    scale(gpu.attention_backward_fraction, ends.kernels);
     scale(gpu.memory_fraction, ends.kernels);
     scale(gpu.vector_fraction, ends.kernels);
     scale(gpu.link_fraction, ends.links);

@@ -48,6 +48,7 @@ constexpr std::array kGpuFields{
     field<&Gpu::tf32_peak>("tf32_peak_tflops", kTera, 0, kMostTflops, kMayMiss),
     field<&Gpu::gemm_fraction>("gemm_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::attention_fraction>("attention_fraction", 1.0, kLeastFraction, 1),
+    field<&Gpu::attention_backward_fraction>("attention_backward_fraction", 1.0, 0, 1, kMayMiss),
     field<&Gpu::memory_fraction>("memory_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::vector_fraction>("vector_fraction", 1.0, kLeastVectorFraction, 1, kMayMiss),
     field<&Gpu::link_fraction>("link_fraction", 1.0, kLeastFraction, 1),

@@ -66,7 +66,8 @@ struct HardwareProfile {
     FlopRate tf32_peak{};              ///< 0: none
     double gemm_fraction = 0.0;        ///< of the dense peak a large GEMM reaches
     double attention_fraction = 0.0;   ///< of the dense peak a fused attention kernel reaches
-    double memory_fraction = 0.0;      ///< of memory_bandwidth a streaming kernel reaches
+    double attention_backward_fraction = 0.0;  ///< its gradient's; 0: as attention_fraction
+    double memory_fraction = 0.0;              ///< of memory_bandwidth a streaming kernel reaches
     /// Of the fp32 peak that element-wise kernels reach: the peak counts a fused multiply-add as
     /// two and such code issues few of them.
     double vector_fraction = 0.5;
