@@ -45,9 +45,29 @@ TEST_CASE("EfficiencyOfAProductGrowsWithItsOutput") {
         CHECK(now > last);
         last = now;
     }
-    // 64 tiles of output are half a machine: half the rate.
-    CHECK(product(gpu, 1024, 1 << 20).time.count() ==
-          Approx(2.0 * 2.0 * 1024.0 * 1024.0 * (1 << 20) / 1e15));
+    // 64 tiles of output are half a machine: half the rate. Sums of four times as many terms are
+    // split into four parts: 256 tiles.
+    auto bound = gpu;
+    bound.memory_bandwidth = 1000.0 * gpu.memory_bandwidth;
+    bound.launch_latency = {};
+    CHECK(product(bound, 1024, 4096).time.count() ==
+          Approx(2.0 * 2.0 * 1024.0 * 1024.0 * 4096.0 / 1e15));
+    CHECK(product(bound, 1024, 16384).time.count() ==
+          Approx(2.0 * 1024.0 * 1024.0 * 16384.0 / (0.8 * 1e15)));
+}
+
+TEST_CASE("TilesOnTheDiagonalOfAttentionAreComputedAsAWhole") {
+    auto gpu = round_machine();
+    gpu.attention_fraction = 0.5;
+    const auto time_of = [&](bool causal, std::int64_t tokens) {
+        StepGraph graph;
+        const TensorId q = matrix(graph, tokens, 4096);
+        const Attention op{.shape = {.head_dim = 128, .value_dim = 128, .causal = causal}};
+        graph.emit(op, std::array{q, q, q}, {}, Phase::forward);
+        const double flops = work(graph, graph.ops.back()).matrix.count();
+        return TimeModel(gpu, {}).time(graph, graph.ops.back()).time.count() / flops;
+    };
+    CHECK(time_of(true, 4096) / time_of(false, 4096) == Approx(1.0 + 128.0 / 4096.0).epsilon(0.01));
 }
 
 TEST_CASE("ThinProductIsBoundByMemory") {

@@ -81,7 +81,7 @@ TEST_CASE("CalibratingTwiceChangesNothing") {
         const HardwareProfile twice = calibrated(plan, run.measurement);
         // Launches, which no rate shortens, are in both times.
         CHECK(std::abs(twice.gemm_fraction / once.gemm_fraction - 1.0) < 0.02);
-        CHECK(twice.attention_fraction == once.attention_fraction);
+        CHECK(std::abs(twice.attention_fraction / once.attention_fraction - 1.0) < 0.02);
         CHECK(twice.own_context == once.own_context);
     }
 }
