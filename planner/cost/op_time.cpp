@@ -43,15 +43,19 @@ constexpr auto kTraitsByOp = traits_table(std::make_index_sequence<std::variant_
 
 constexpr std::array kBoundOfWire{Bound::link, Bound::pcie, Bound::network};
 
+/// The shape of a fused attention or its gradient; null: another op.
+const AttentionShape* attention_of(const OpNode& node) {
+    if (const auto* forward = std::get_if<Attention>(&node.op)) return &forward->shape;
+    const auto* backward = std::get_if<AttentionGrad>(&node.op);
+    return backward != nullptr ? &backward->shape : nullptr;
+}
+
 /// What fused attention executes of what its mask keeps: tiles on the diagonal as a whole, half of
 /// which a causal mask leaves out.
 double tile_share(const StepGraph& graph, const OpNode& node) {
-    const auto* forward = std::get_if<Attention>(&node.op);
-    const auto* backward = std::get_if<AttentionGrad>(&node.op);
-    if (forward == nullptr && backward == nullptr) return 1.0;
-    const AttentionShape& shape = forward != nullptr ? forward->shape : backward->shape;
-    if (!shape.causal || shape.window > 0) return 1.0;
-    const auto keys = static_cast<double>(graph[graph.inputs(node)[1]].shape[0] / shape.batch);
+    const AttentionShape* shape = attention_of(node);
+    if (shape == nullptr || !shape->causal || shape->window > 0) return 1.0;
+    const auto keys = static_cast<double>(graph[graph.inputs(node)[1]].shape[0] / shape->batch);
     return 1.0 + std::sqrt(kTileElements) / keys;
 }
 
@@ -78,6 +82,7 @@ double blocks(const StepGraph& graph, const OpNode& node, Flops flops) {
     std::int64_t elements = 1;
     for (const auto id : graph.outputs(node)) elements = std::max(elements, numel(graph[id].shape));
     const auto size = static_cast<double>(elements);
+    if (attention_of(node) != nullptr) return size / kTileElements;
     const double terms = flops.count() / (2.0 * size);
     return size / kTileElements * std::max(1.0, terms / kPartTerms);
 }

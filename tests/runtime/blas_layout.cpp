@@ -122,7 +122,8 @@ TEST_CASE("WholeTilesAndStagesAreExecuted") {
     CHECK(stages_depth(16) == 64);
     CHECK(stages_depth(35) == 64);
     CHECK(stages_depth(0) == 1);
-    // An adapter's second product: sums of 16 terms in stages of 64, 14,336 columns in tiles of 320.
+    // An adapter's second product: sums of 16 terms in stages of 64, 14,336 columns in tiles of
+    // 320.
     const Gemm gemm{.a = matrix(8192, 16),
                     .b = matrix(14336, 16),
                     .b_stored = Stored::transposed,

@@ -74,8 +74,8 @@ TEST_CASE("CudaAttentionOfManyTilesIsTheSameInEveryOrder") {
 }
 
 TEST_CASE("CudaAttentionCountsThePairsOfItsTiles") {
-    // 256 queries of two tiles of 128 see 128 and 256 keys: tiles of 64 keys forward, of 128 keys by
-    // 32 queries backward. Two and five products of 64 columns.
+    // 256 queries of two tiles of 128 see 128 and 256 keys: tiles of 64 keys forward, of 128 keys
+    // by 32 queries backward. Two and five products of 64 columns.
     const AttentionSizes sizes{.heads = 1, .kv_heads = 1, .queries = 256, .keys = 256};
     const OpResult found =
         run(attention({.head_dim = 64, .value_dim = 64}, sizes), DType::bf16, table());
