@@ -52,20 +52,19 @@ TEST_CASE("TodaysPredictionAgreesWithEveryMeasuredRun") {
 }
 
 TEST_CASE("AProfileCalibratedOnOneRunPredictsTheStepsOfTheOthers") {
-    // The H200's profile was calibrated on the 1B step. The goal is 10 %; the f16 step of 5 ms is
-    // mostly launches, and f32 attention has no kernel of tensor cores, so neither is held to it.
+    // The H200's profile was calibrated on the 1B step; the goal is 10 %. f32 attention has no
+    // kernel of tensor cores yet and is not held to it.
     const auto runs = measured_runs();
     int held = 0;
     for (const auto& run : runs) {
         const bool gpu = run.measurement.backend == "cuda" && run.measurement.ranks == 1;
-        const DType compute = run.plan.request.train.compute;
-        if (!gpu || compute == DType::f32 || compute == DType::f16) continue;
+        if (!gpu || run.plan.request.train.compute == DType::f32) continue;
         INFO(run.name);
         const double measured = run.measurement.step.count();
         CHECK(std::abs(run.plan.predicted.cost.step.count() - measured) <= 0.10 * measured);
         ++held;
     }
-    CHECK(held == 6);
+    CHECK(held == 7);
 }
 
 TEST_CASE("CalibratingTwiceChangesNothing") {
