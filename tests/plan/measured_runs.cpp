@@ -11,6 +11,9 @@ using namespace headroom;
 
 namespace {
 
+/// What the H200's profile was calibrated on.
+constexpr std::string_view kCalibrated = "h200-llama-1b-full";
+
 struct MeasuredRun {
     std::string name;
     Plan plan;
@@ -59,17 +62,20 @@ TEST_CASE("AProfileCalibratedOnOneRunPredictsTheStepsOfTheOthers") {
     for (const auto& run : runs) {
         const bool gpu = run.measurement.backend == "cuda" && run.measurement.ranks == 1;
         if (!gpu || run.plan.request.train.compute == DType::f32) continue;
+        if (run.name == kCalibrated) continue;
         INFO(run.name);
         const double measured = run.measurement.step.count();
         CHECK(std::abs(run.plan.predicted.cost.step.count() - measured) <= 0.10 * measured);
         ++held;
     }
-    CHECK(held == 7);
+    CHECK(held == 6);
 }
 
 TEST_CASE("CalibratingTwiceChangesNothing") {
+    int found = 0;
     for (const auto& run : measured_runs()) {
-        if (run.name != "h200-llama-1b-full") continue;
+        if (run.name != kCalibrated) continue;
+        ++found;
         Plan plan = run.plan;
         plan.request.hardware.profile.gemm_fraction = 0.5;
         plan.request.hardware.profile.own_context = {};
@@ -83,4 +89,5 @@ TEST_CASE("CalibratingTwiceChangesNothing") {
         CHECK(std::abs(twice.attention_fraction / once.attention_fraction - 1.0) < 0.02);
         CHECK(twice.own_context == once.own_context);
     }
+    CHECK(found == 1);
 }
