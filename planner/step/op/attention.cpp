@@ -19,13 +19,32 @@ double attended_pairs(const AttentionShape& shape, std::int64_t queries, std::in
     return (k * w - w * w / 2.0) * q / k;
 }
 
+namespace {
+
+/// Pairs of the queries at positions below `queries`.
+double pairs_below(const AttentionShape& shape, double queries, double keys) {
+    const auto w = static_cast<double>(shape.window);
+    const bool windowed = shape.window > 0 && w < keys;
+    double ends = queries * keys;
+    if (shape.causal) {
+        ends = queries * (queries + 1.0) / 2.0;
+    } else if (windowed) {
+        const double inside = std::min(queries, keys - w);  // of which no window reaches the end
+        ends = inside * (inside - 1.0) / 2.0 + inside * w + (queries - inside) * keys;
+    }
+    const double past = windowed ? std::max(queries - w, 0.0) : 0.0;  // windows that begin later
+    return ends - past * (past + 1.0) / 2.0;
+}
+
+}  // namespace
+
 double computed_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys) {
-    if (!shape.causal) return attended_pairs(shape, queries, keys);
     const auto q = static_cast<double>(queries);
     const auto k = static_cast<double>(keys);
-    const auto w = static_cast<double>(shape.window);
-    if (shape.window > 0 && shape.window < keys) return (k * w - w * (w - 1.0) / 2.0) * q / k;
-    return q * (k + 1.0) / 2.0;
+    if (!shape.causal || queries == keys) return pairs_below(shape, q, k);
+    const auto first = static_cast<double>(queries / 2);
+    return pairs_below(shape, first, k) + pairs_below(shape, k, k) -
+           pairs_below(shape, k - (q - first), k);
 }
 
 namespace {

@@ -34,9 +34,9 @@ struct AttentionShape {
 /// Query-key pairs that one sequence's mask keeps, summed over its queries: q * k / 2 when causal
 /// (the field's convention), less beyond a window.
 double attended_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys);
-/// Pairs that a kernel which skips masked ones computes: as above, with the diagonal. A context
-/// rank's queries are the n-th block from the start and the n-th from the end of the keys, so
-/// every rank has as many.
+/// Pairs that a kernel which skips masked ones computes, exactly. A context rank's causal queries
+/// are the n-th block from the start and the n-th from the end of the keys, so every rank has as
+/// many (with a window: as the first one, whose they are).
 double computed_pairs(const AttentionShape& shape, std::int64_t queries, std::int64_t keys);
 
 /// Fused attention: (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias (buckets, H)] [, sinks
