@@ -143,13 +143,14 @@ template <int N, Team team, class Body>
 __global__ void __launch_bounds__(kTeamThreads, kTeamBlocks)
     weighted_gradients(std::int64_t rows, int columns, Body body) {
     const Seat<team> seat;
+    TeamSums<team, 1> sums;
     for (std::int64_t row = seat.first_row(); row < rows; row += seat.row_step()) {
-        float sum = 0.0F;
+        float sum[1] = {};
         for (int c = seat.rank * N; c < columns; c += seat.size * N) {
-            sum += body.template run<N>(row, c);
+            sum[0] += body.template run<N>(row, c);
         }
-        sum = seat.sum(sum);
-        if (seat.rank == 0) body.of.dweight[row] = sum;
+        sums.add_up(sum);
+        if (seat.rank == 0) body.of.dweight[row] = sum[0];
     }
 }
 

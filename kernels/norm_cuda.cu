@@ -3,13 +3,18 @@
 #include "kernels/device/row_team.cuh"
 #include "planner/step/op/norm.h"
 
-// What a thread reads of a row comes to shared memory ahead of the row's turn and stays there for
-// the second pass, so it waits for others in the sums alone.
+// What a thread reads of a row comes to shared memory ahead of the row's turn and to registers for
+// both passes, so it waits for others in the sums alone.
 
 namespace headroom {
 namespace {
 
 using namespace device;
+
+/// Loads of a row that a thread keeps: the more, the fewer threads meet at a barrier.
+constexpr int kPacks = 4;
+template <Team team>
+constexpr int kPacksOf = team == Team::warp ? kShortRow / simt::kWarp : kPacks;
 
 template <class T, class P>
 struct NormArguments {
@@ -32,49 +37,74 @@ struct NormArguments {
     }
 };
 
-/// Writes x + residual, as it is stored, to the residual stream and to `kept`, if that is not null;
-/// returns the thread's part of the sum of values, or of their squares.
-template <int N, class T, class P>
-__device__ __forceinline__ float read_row(const NormArguments<T, P>& of, std::int64_t row,
-                                          const Turn& turn, const T* x, const T* residual,
-                                          T* kept) {
-    T* const sum = of.adds_residual() ? of.groups.of(of.sum, row) : nullptr;
+/// Where a row's operands lie, and what is normalised: x, or its sum with the residual.
+template <class T>
+struct NormRow {
+    const T* x = nullptr;
+    const T* residual = nullptr;  ///< null: none
+    T* sum = nullptr;
+    [[nodiscard]] __device__ __forceinline__ const T* values() const {
+        return residual != nullptr ? sum : x;
+    }
+};
+
+template <class T, class P>
+__device__ __forceinline__ NormRow<T> row_at(const NormArguments<T, P>& of, std::int64_t row) {
+    if (!of.adds_residual()) return {of.groups.of(of.x, row)};
+    return {of.groups.of(of.x, row), of.groups.of(of.residual, row), of.groups.of(of.sum, row)};
+}
+
+/// Writes x + residual, as it is stored, to the residual stream; returns the thread's part of the
+/// sum of values, or of their squares. All of x is read before anything is written.
+template <int N, int kPacks, class T, class P>
+__device__ __forceinline__ float read_row(const NormArguments<T, P>& of, const NormRow<T>& row,
+                                          const Turn& turn, KeptRow<T, N, kPacks>& kept) {
+    if constexpr (kPacks > 0) {
+        each_pack<kPacks>(turn, [&](int i, int c) { kept.keep(i, load_vec<N>(row.x + c)); });
+    }
     float total = 0.0F;
-    for (int c = turn.first; c < turn.end; c += turn.step) {
-        auto value = load<N>(x + c);
-        if (of.adds_residual()) {
-            const auto other = load<N>(residual + c);
+    each_pack<kPacks>(turn, [&](int pack, int c) {
+        Floats<N> value;
+        if constexpr (kPacks > 0) {
+            value = kept.at(pack, c);
+        } else {
+            value = load<N>(row.x + c);
+        }
+        if (row.residual != nullptr) {
+            const auto other = load<N>(row.residual + c);
 #pragma unroll
-            for (int i = 0; i < N; ++i) {
-                value[i] = rounded<T>(fmaf(of.branch_scale, value[i], other[i]));
-            }
-            store<N>(sum + c, value);
-            if (kept != nullptr) store<N>(kept + c, value);
+            for (int i = 0; i < N; ++i) value[i] = fmaf(of.branch_scale, value[i], other[i]);
+            const auto stored = vec_of<T>(value);
+            store_vec<N>(row.sum + c, stored);
+            kept.keep(pack, stored);
+            value = floats_of(stored);
         }
 #pragma unroll
         for (int i = 0; i < N; ++i) total += of.mean != nullptr ? value[i] : value[i] * value[i];
-    }
+    });
     return total;
 }
 
 /// The thread's part of the sum of squares about the mean.
-template <int N, class T>
-__device__ __forceinline__ float squares(const T* values, const Turn& turn, float mean) {
+template <int N, int kPacks, class T>
+__device__ __forceinline__ float squares(const KeptRow<T, N, kPacks>& kept, const Turn& turn,
+                                         float mean) {
     float total = 0.0F;
-    for (int c = turn.first; c < turn.end; c += turn.step) {
-        const auto value = load<N>(values + c);
+    each_pack<kPacks>(turn, [&](int pack, int c) {
+        const auto value = kept.at(pack, c);
 #pragma unroll
         for (int i = 0; i < N; ++i) total = fmaf(value[i] - mean, value[i] - mean, total);
-    }
+    });
     return total;
 }
 
-template <int N, class T, class P>
-__device__ __forceinline__ void write_row(const NormArguments<T, P>& of, const T* values, T* y,
-                                          const Turn& turn, float mean, float rstd) {
+template <int N, int kPacks, class T, class P>
+__device__ __forceinline__ void write_row(const NormArguments<T, P>& of,
+                                          const KeptRow<T, N, kPacks>& kept, T* y, const Turn& turn,
+                                          float mean, float rstd) {
     const float shift = -mean * rstd;
-    for (int c = turn.first; c < turn.end; c += turn.step) {
-        auto value = load<N>(values + c);
+    each_pack<kPacks>(turn, [&](int pack, int c) {
+        auto value = kept.at(pack, c);
         const auto gamma = load<N>(of.gamma + c);
 #pragma unroll
         for (int i = 0; i < N; ++i) {
@@ -86,54 +116,46 @@ __device__ __forceinline__ void write_row(const NormArguments<T, P>& of, const T
             for (int i = 0; i < N; ++i) value[i] += beta[i];
         }
         store<N>(y + c, value);
-    }
+    });
 }
 
-/// Where a row's operands lie, and what is normalised: x, or its sum with the residual.
-template <class T>
-struct NormRow {
-    const T* x = nullptr;
-    const T* residual = nullptr;
-    T* kept = nullptr;
-    const T* values = nullptr;
-};
-
-template <int N, Team team, class T, class P>
+/// `taken()` is called once the row's operands have been read.
+template <int N, int kPacks, Team team, class T, class P, class Taken>
 __device__ __forceinline__ void normalize_row(const NormArguments<T, P>& of, std::int64_t row,
-                                              const Seat<team>& seat, const Turn& turn,
-                                              const NormRow<T>& at) {
+                                              const NormRow<T>& at, const Seat<team>& seat,
+                                              const Turn& turn, TeamSums<team, 1>& sums,
+                                              const Taken& taken) {
     const auto count = static_cast<float>(turn.end);
-    float total = seat.sum(read_row<N>(of, row, turn, at.x, at.residual, at.kept));
+    KeptRow<T, N, kPacks> kept(at.values());
+    float total[1] = {read_row<N>(of, at, turn, kept)};
+    taken();
+    sums.add_up(total);
     float mean = 0.0F;
     if (of.mean != nullptr) {
-        mean = total / count;
-        total = seat.sum(squares<N>(at.values, turn, mean));
+        mean = total[0] / count;
+        total[0] = squares<N>(kept, turn, mean);
+        sums.add_up(total);
     }
-    const float rstd = rsqrtf(total / count + of.eps);
+    const float rstd = rsqrtf(total[0] / count + of.eps);
     if (seat.rank == 0) {
         of.rstd[row] = rstd;
         if (of.mean != nullptr) of.mean[row] = mean;
     }
-    write_row<N>(of, at.values, of.groups.of(of.y, row), turn, mean, rstd);
+    write_row<N>(of, kept, of.groups.of(of.y, row), turn, mean, rstd);
 }
 
-/// Rows as they lie.
+/// Rows as they lie, too wide or too oddly aligned to be kept.
 template <class T, class P, int N, Team team>
 __global__ void __launch_bounds__(kTeamThreads, kTeamBlocks) normalize(NormArguments<T, P> of) {
     const Seat<team> seat;
     const Turn turn{seat.rank * N, seat.size * N, static_cast<int>(of.groups.width)};
+    TeamSums<team, 1> sums;
     for (std::int64_t row = seat.first_row(); row < of.groups.rows; row += seat.row_step()) {
-        NormRow<T> at{.x = of.groups.of(of.x, row)};
-        at.values = at.x;
-        if (of.adds_residual()) {
-            at.residual = of.groups.of(of.residual, row);
-            at.values = of.groups.of(of.sum, row);
-        }
-        normalize_row<N>(of, row, seat, turn, at);
+        normalize_row<N, 0>(of, row, row_at(of, row), seat, turn, sums, [] {});
     }
 }
 
-/// Rows that are read ahead.
+/// Rows that are read ahead and kept.
 template <class T, class P, int N, Team team>
 __global__ void __launch_bounds__(kTeamThreads, kTeamBlocks)
     normalize_ahead(NormArguments<T, P> of) {
@@ -151,11 +173,14 @@ __global__ void __launch_bounds__(kTeamThreads, kTeamBlocks)
     };
     const std::int64_t step = seat.row_step();
     for (int i = 0; i < of.slots; ++i) read(seat.first_row() + i * step);
+    TeamSums<team, 1> sums;
     for (std::int64_t row = seat.first_row(); row < of.groups.rows; row += step) {
         ahead.wait();
-        T* const x = ahead.operand(0);
-        normalize_row<N>(of, row, seat, turn, {x, ahead.operand(1), x, x});
-        read(row + of.slots * step);
+        NormRow<T> at = row_at(of, row);
+        at.x = ahead.operand(0);
+        if (of.adds_residual()) at.residual = ahead.operand(1);
+        normalize_row<N, kPacksOf<team>>(of, row, at, seat, turn, sums,
+                                         [&] { read(row + of.slots * step); });
     }
 }
 
@@ -180,7 +205,6 @@ NormArguments<T, P> arguments(const Norm& op, const Launch& launch) {
 
 template <class T, int N, class P>
 void launch_norm(const Launch& launch, NormArguments<T, P> of) {
-    constexpr std::int64_t kEach = 2;  // loads of a thread, to have few threads at each barrier
     const std::int64_t packs = divide_up(of.groups.width, N);
     const std::int64_t operands = of.residual.data != nullptr ? 2 : 1;
     const auto row_bytes = static_cast<std::size_t>(operands * of.groups.width) * sizeof(T);
@@ -188,8 +212,8 @@ void launch_norm(const Launch& launch, NormArguments<T, P> of) {
         constexpr Team kTeam = decltype(team)::value;
         auto* kernel = normalize<T, P, N, kTeam>;
         TeamMemory memory{};
-        if constexpr (N == kWide<T>) memory.row = row_bytes;
-        const TeamShape shape = team_shape(kTeam, packs, kEach, memory);
+        if (N == kWide<T> && packs <= kPacks * kTeamThreads) memory.row = row_bytes;
+        const TeamShape shape = team_shape(kTeam, packs, kPacks, memory);
         if constexpr (N == kWide<T>) {
             if (shape.slots > 0) kernel = normalize_ahead<T, P, N, kTeam>;
         }

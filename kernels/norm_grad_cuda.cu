@@ -12,6 +12,10 @@ namespace {
 
 using namespace device;
 
+/// Loads of each operand's row that a thread keeps; a short row is two of each lane.
+constexpr int kPacks = 2;
+static_assert(kPacks * simt::kWarp == kShortRow);
+
 template <class T, class P>
 struct GradArguments {
     Groups groups{};
@@ -93,11 +97,11 @@ struct Moments {
 };
 
 /// Adds to `sums` where gradients of gamma, then beta, are asked for.
-template <int N, class T, class P>
+template <int N, int kPacks, class T, class P>
 __device__ __forceinline__ Moments read_row(const GradArguments<T, P>& of, const Row<T>& row,
                                             const Scale& scale, const Turn& turn, float* sums) {
     Moments sum;
-    for (int c = turn.first; c < turn.end; c += turn.step) {
+    each_pack<kPacks>(turn, [&](int, int c) {
         const auto dy = load<N>(row.dy + c);
         auto x = load<N>(row.x + c);
         const auto gamma = load<N>(of.gamma + c);
@@ -108,22 +112,22 @@ __device__ __forceinline__ Moments read_row(const GradArguments<T, P>& of, const
             sum.slope = fmaf(gradient, x[i], sum.slope);
             sum.offset += gradient;
         }
-        if (of.shares.data == nullptr) continue;
+        if (of.shares.data == nullptr) return;
         add_to<N>(sums, c, turn.end, dy, x);
         if (of.bias) add_to<N>(sums + turn.end, c, turn.end, dy, ones<N>());
-    }
+    });
     return sum;
 }
 
 /// dx = rstd * (gradient - mean gradient - normalised * mean slope) [+ dsum], of which all but the
 /// gradient is a multiple of x and a number.
-template <int N, class T, class P>
+template <int N, int kPacks, class T, class P>
 __device__ __forceinline__ void write_row(const GradArguments<T, P>& of, const Row<T>& row,
                                           const Scale& scale, const Turn& turn,
                                           const Moments& mean) {
     const float factor = -scale.rstd * mean.slope * scale.rstd;
     const float addend = -scale.rstd * fmaf(scale.shift, mean.slope, mean.offset);
-    for (int c = turn.first; c < turn.end; c += turn.step) {
+    each_pack<kPacks>(turn, [&](int, int c) {
         auto dy = load<N>(row.dy + c);
         const auto x = load<N>(row.x + c);
         const auto gamma = load<N>(of.gamma + c);
@@ -138,18 +142,35 @@ __device__ __forceinline__ void write_row(const GradArguments<T, P>& of, const R
             for (int i = 0; i < N; ++i) dy[i] += dsum[i];
         }
         store<N>(row.dx + c, dy);
-    }
+    });
 }
 
-template <int N, Team team, class T, class P>
+/// The means of a row's moments; that of the gradient is 0 where no mean was subtracted.
+template <Team team>
+struct MomentSums {
+    TeamSums<team, 1> slope{};
+    TeamSums<team, 2> both{};
+
+    __device__ __forceinline__ Moments means(const Moments& parts, bool centred, int width) {
+        const auto count = static_cast<float>(width);
+        if (centred) {
+            float value[2] = {parts.slope, parts.offset};
+            both.add_up(value);
+            return {value[0] / count, value[1] / count};
+        }
+        float value[1] = {parts.slope};
+        slope.add_up(value);
+        return {value[0] / count, 0.0F};
+    }
+};
+
+template <int N, int kPacks, Team team, class T, class P>
 __device__ __forceinline__ void row_gradient(const GradArguments<T, P>& of, const Row<T>& row,
-                                             const Scale& scale, const Seat<team>& seat,
-                                             const Turn& turn, float* sums) {
-    const auto count = static_cast<float>(turn.end);
-    Moments mean = read_row<N>(of, row, scale, turn, sums);
-    mean.slope = seat.sum(mean.slope) / count;
-    mean.offset = of.mean != nullptr ? seat.sum(mean.offset) / count : 0.0F;
-    write_row<N>(of, row, scale, turn, mean);
+                                             const Scale& scale, const Turn& turn, float* sums,
+                                             MomentSums<team>& moments) {
+    const Moments parts = read_row<N, kPacks>(of, row, scale, turn, sums);
+    const Moments mean = moments.means(parts, of.mean != nullptr, turn.end);
+    write_row<N, kPacks>(of, row, scale, turn, mean);
 }
 
 /// The block's share: what its teams summed.
@@ -178,11 +199,12 @@ __global__ void __launch_bounds__(kTeamThreads, kTeamBlocks) norm_gradient(GradA
     __syncthreads();
     const std::int64_t step = seat.row_step();
     Scale next = scale_at(of, seat.first_row());
+    MomentSums<team> moments;
     if constexpr (!reads_ahead) {
         for (std::int64_t at = seat.first_row(); at < of.groups.rows; at += step) {
             const Scale scale = next;
             next = scale_at(of, at + step);
-            row_gradient<N>(of, row_at(of, at), scale, seat, turn, sums);
+            row_gradient<N, 0>(of, row_at(of, at), scale, turn, sums, moments);
         }
     } else {
         const int operands = of.dsum.data != nullptr ? 3 : 2;
@@ -201,10 +223,11 @@ __global__ void __launch_bounds__(kTeamThreads, kTeamBlocks) norm_gradient(GradA
         for (std::int64_t at = seat.first_row(); at < of.groups.rows; at += step) {
             const Scale scale = next;
             next = scale_at(of, at + step);
-            const Row<T> row{ahead.operand(0), ahead.operand(1), ahead.operand(2),
-                             of.groups.of(of.dx, at)};
             ahead.wait();
-            row_gradient<N>(of, row, scale, seat, turn, sums);
+            const Row<T> row{ahead.operand(0), ahead.operand(1),
+                             of.dsum.data != nullptr ? ahead.operand(2) : nullptr,
+                             of.groups.of(of.dx, at)};
+            row_gradient<N, kPacks>(of, row, scale, turn, sums, moments);
             read(at + of.slots * step);
         }
     }
@@ -236,7 +259,6 @@ Shares block_shares(const Launch& launch, std::int64_t blocks, std::int64_t stri
 /// Returns the shares that it left.
 template <class T, int N, class P>
 Shares launch_gradient(const Launch& launch, GradArguments<T, P> of, std::int64_t summed) {
-    constexpr std::int64_t kEach = 2;  // loads of a thread, to have few threads at each barrier
     const std::int64_t packs = divide_up(of.groups.width, N);
     const std::int64_t operands = of.dsum.data != nullptr ? 3 : 2;
     const auto row_bytes = static_cast<std::size_t>(operands * of.groups.width) * sizeof(T);
@@ -244,8 +266,8 @@ Shares launch_gradient(const Launch& launch, GradArguments<T, P> of, std::int64_
         constexpr Team kTeam = decltype(team)::value;
         auto* kernel = norm_gradient<T, P, N, kTeam, false>;
         TeamMemory memory{.kept = static_cast<std::size_t>(summed) * sizeof(float)};
-        if constexpr (N == kWide<T>) memory.row = row_bytes;
-        const TeamShape shape = team_shape(kTeam, packs, kEach, memory);
+        if (N == kWide<T> && packs <= kPacks * kTeamThreads) memory.row = row_bytes;
+        const TeamShape shape = team_shape(kTeam, packs, kPacks, memory);
         if constexpr (N == kWide<T>) {
             if (shape.slots > 0) kernel = norm_gradient<T, P, N, kTeam, true>;
         }

@@ -8,6 +8,7 @@
 #include "kernels/device/mma.cuh"
 #include "kernels/device/reduce.cuh"
 #include "kernels/device/rows.cuh"
+#include "kernels/device/vec.cuh"
 
 namespace headroom::device {
 
@@ -36,14 +37,24 @@ struct Seat {
     [[nodiscard]] __device__ __forceinline__ std::int64_t row_step() const {
         return std::int64_t{gridDim.x} * teams;
     }
-    /// Of one value a thread; the team must call together.
-    static __device__ __forceinline__ float sum(float value) {
+};
+
+/// Sums over a team's threads, `kValues` at a time.
+template <Team team, int kValues>
+class TeamSums {
+public:
+    /// Every thread gets the results; the team must call together.
+    __device__ __forceinline__ void add_up(float (&value)[kValues]) {
         if constexpr (team == Team::warp) {
-            return warp_sum(value);
+#pragma unroll
+            for (float& x : value) x = warp_sum(x);
         } else {
-            return block_sum(value);
+            block_.add_up(value);
         }
     }
+
+private:
+    BlockSums<kValues> block_{};
 };
 
 /// The columns of a row that a thread takes.
@@ -51,6 +62,43 @@ struct Turn {
     int first;
     int step;
     int end;
+};
+
+/// visit(pack, column) of a thread's columns, N at a time: kPacks times at most, which are written
+/// out, or, where kPacks is 0, any number of times.
+template <int kPacks, class Visit>
+__device__ __forceinline__ void each_pack(const Turn& turn, const Visit& visit) {
+    if constexpr (kPacks == 0) {
+        for (int c = turn.first; c < turn.end; c += turn.step) visit(0, c);
+    } else {
+#pragma unroll
+        for (int i = 0; i < kPacks; ++i) {
+            const int c = turn.first + i * turn.step;
+            if (c < turn.end) visit(i, c);
+        }
+    }
+}
+
+/// What a thread keeps of a row between two passes: kPacks loads in registers, as they are stored,
+/// or nothing where it reads them again.
+template <class T, int N, int kPacks>
+class KeptRow {
+public:
+    __device__ __forceinline__ explicit KeptRow(const T* row) : row_(row) {}
+    __device__ __forceinline__ void keep(int pack, const Vec<T, N>& value) {
+        if constexpr (kPacks > 0) value_[pack] = value;
+    }
+    [[nodiscard]] __device__ __forceinline__ Floats<N> at(int pack, int column) const {
+        if constexpr (kPacks > 0) {
+            return floats_of(value_[pack]);
+        } else {
+            return load<N>(row_ + column);
+        }
+    }
+
+private:
+    const T* row_;
+    Vec<T, N> value_[kPacks > 0 ? kPacks : 1];
 };
 
 /// Rows that are runs of `width` columns of a matrix: `a_row` of them in each of its rows.
@@ -79,7 +127,7 @@ inline Groups groups_of(const TensorView& x, std::int64_t group) {
 template <int N, class T>
 class Ahead {
 public:
-    /// `slots` rows of so many operands, at `rows`.
+    /// One or two `slots` of rows of so many operands, at `rows`.
     __device__ __forceinline__ Ahead(T* rows, int slots, int operands, const Turn& turn)
         : rows_(rows), slots_(slots), operands_(operands), turn_(turn) {}
 
@@ -102,16 +150,12 @@ public:
     }
     /// Until the row that the team is at has come.
     __device__ __forceinline__ void wait() {
-        if (slots_ == kMostSlots) {
-            copies_.template wait<kMostSlots - 1>();
-        } else if (slots_ == 2) {
+        if (slots_ == 2) {
             copies_.template wait<1>();
         } else {
             copies_.template wait<0>();
         }
     }
-
-    static constexpr int kMostSlots = 4;
 
 private:
     T* rows_;
@@ -156,7 +200,7 @@ inline void take_slots(TeamShape& shape, const TeamMemory& memory) {
             std::min(kTeamThreads * kTeamBlocks / threads, static_cast<std::int64_t>(held));
         return shape.resident * threads >= enough;
     };
-    if (memory.row > 0 && (fits(4, 768) || fits(2, 512) || fits(1, 1))) return;
+    if (memory.row > 0 && (fits(2, 768) || fits(1, 768) || fits(2, 512) || fits(1, 1))) return;
     if (!fits(0, 1)) shape.resident = 1;
 }
 

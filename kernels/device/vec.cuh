@@ -131,9 +131,8 @@ __device__ __forceinline__ void store_vec(T* to, const Vec<T, N>& v) {
     }
 }
 
-template <int N, class T>
-__device__ __forceinline__ Floats<N> load(const T* from) {
-    const auto v = load_vec<N>(from);
+template <class T, int N>
+__device__ __forceinline__ Floats<N> floats_of(const Vec<T, N>& v) {
     Floats<N> x;
     if constexpr (std::is_same_v<T, Bf16> &&
                   N % 2 == 0) {  // an instruction each, not three for two
@@ -150,12 +149,22 @@ __device__ __forceinline__ Floats<N> load(const T* from) {
     }
     return x;
 }
-template <int N, class T>
-__device__ __forceinline__ void store(T* to, const Floats<N>& x) {
+/// Rounded.
+template <class T, int N>
+__device__ __forceinline__ Vec<T, N> vec_of(const Floats<N>& x) {
     Vec<T, N> v;
 #pragma unroll
     for (int i = 0; i < N; ++i) v[i] = from_float<T>(x[i]);
-    store_vec<N>(to, v);
+    return v;
+}
+
+template <int N, class T>
+__device__ __forceinline__ Floats<N> load(const T* from) {
+    return floats_of(load_vec<N>(from));
+}
+template <int N, class T>
+__device__ __forceinline__ void store(T* to, const Floats<N>& x) {
+    store_vec<N>(to, vec_of<T>(x));
 }
 
 /// Whether the first element of every view lies where N elements can be read at once.
