@@ -2,10 +2,12 @@
 #include <string>
 
 #include "kernels/cuda_table.h"
+#include "kernels/device/attention_f32.h"
 #include "kernels/device/attention_forward.cuh"
 #include "kernels/device/attention_operands.cuh"
 #include "kernels/device/attention_rows.h"
 #include "kernels/device/attention_simple.cuh"
+#include "kernels/device/attention_wgmma.h"
 
 namespace headroom {
 namespace {
@@ -43,7 +45,7 @@ void launch_tiles(const ForwardOperands<T>& a, const AttentionSizes& sizes,
     launch_tile<ForwardTile<T, 256, 256, 64, 8, 1>>(a, sizes, shape, launch);
 }
 
-template <class T>
+template <class T, TensorWords words>
 void run_tiles(const AttentionShape& shape, const Launch& launch, const AttentionSizes& sizes,
                const ScoreRule& rule, const float* sinks) {
     const ForwardOperands<T> a{.q = rows_of<const T>(launch.in[0]),
@@ -56,7 +58,12 @@ void run_tiles(const AttentionShape& shape, const Launch& launch, const Attentio
                                .value_dim = sizes.value_dim,
                                .group = sizes.group,
                                .rule = rule};
-    launch_tiles(a, sizes, shape, launch);
+    if constexpr (std::is_same_v<T, float>) {
+        launch_f32_tiles(a, sizes, shape, launch);
+    } else {
+        const bool wgmma = words == TensorWords::wgmma && wgmma_takes(shape, rule);
+        wgmma ? launch_wgmma(a, sizes, shape, launch) : launch_tiles(a, sizes, shape, launch);
+    }
 }
 
 template <class T>
@@ -72,6 +79,7 @@ void run_simple(const Launch& launch, const AttentionSizes& sizes, const ScoreRu
 }
 
 /// (q (B*Tq, H*D), k (B*Tk, K*D), v (B*Tk, K*Dv) [, bias][, sinks]) -> (out, lse)
+template <TensorWords words>
 void attention_cuda(const Attention& op, const Launch& launch) {
     const AttentionSizes sizes(op.shape, launch);
     count_pairs(launch, op.shape, sizes, op.shape.head_dim + op.shape.value_dim);
@@ -82,12 +90,10 @@ void attention_cuda(const Attention& op, const Launch& launch) {
     const ScoreRule rule = score_rule(op.shape, sizes.queries, sizes.keys, head_rows);
     device::with_float(launch.in[0].dtype, [&](auto zero) {
         using T = decltype(zero);
-        if constexpr (!std::is_same_v<T, float>) {
-            if (copies_in_chunks(op.shape,
-                                 {&launch.in[0], &launch.in[1], &launch.in[2], &launch.out[0]})) {
-                return run_tiles<T>(op.shape, launch, sizes, rule, sinks);
-            }
-        }
+        const auto views = {&launch.in[0], &launch.in[1], &launch.in[2], &launch.out[0]};
+        const bool tiled = std::is_same_v<T, float> ? f32_tiles_take(op.shape, views)
+                                                    : copies_in_chunks(op.shape, views);
+        if (tiled) return run_tiles<T, words>(op.shape, launch, sizes, rule, sinks);
         run_simple<T>(launch, sizes, rule, sinks);
     });
 }
@@ -100,9 +106,11 @@ std::string refuse_attention(const Op& op, const Launch& launch) {
 
 }  // namespace
 
-void add_attention_cuda_rows(KernelTable& table) {
-    set_row<attention_cuda>(table, refuse_attention);
-    add_attention_grad_cuda_rows(table);
+void add_attention_cuda_rows(KernelTable& table, TensorWords words) {
+    words == TensorWords::mma
+        ? set_row<attention_cuda<TensorWords::mma>>(table, refuse_attention)
+        : set_row<attention_cuda<TensorWords::wgmma>>(table, refuse_attention);
+    add_attention_grad_cuda_rows(table, words);
 }
 
 }  // namespace headroom

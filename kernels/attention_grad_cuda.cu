@@ -2,8 +2,11 @@
 #include <string>
 
 #include "kernels/device/attention_backward.cuh"
+#include "kernels/device/attention_f32.h"
+#include "kernels/device/attention_launch.cuh"
 #include "kernels/device/attention_operands.cuh"
 #include "kernels/device/attention_rows.h"
+#include "kernels/device/attention_wgmma.h"
 #include "kernels/device/bias_grad.cuh"
 #include "kernels/device/divisor.h"
 
@@ -86,41 +89,33 @@ void run_delta(const Backward& b) {
     wide ? run_delta<T, kWide<T>>(b) : run_delta<T, 1>(b);
 }
 
+/// Operands of the tiles, without their counters.
+template <class T>
+BackwardOperands<T> tile_operands(const Backward& b) {
+    const Launch& launch = b.launch;
+    return {.q = rows_of<const T>(launch.in[0]),
+            .k = rows_of<const T>(launch.in[1]),
+            .v = rows_of<const T>(launch.in[2]),
+            .dout = rows_of<const T>(launch.in[5]),
+            .lse = rows_of<const float>(launch.in[4]),
+            .delta = rows_of<const float>(launch.out[3]),
+            .sums = rows_of<float>(launch.out[4]),
+            .dq = rows_of<T>(launch.out[0]),
+            .dk = rows_of<T>(launch.out[1]),
+            .dv = rows_of<T>(launch.out[2]),
+            .head_dim = b.sizes.head_dim,
+            .value_dim = b.sizes.value_dim,
+            .sequences = b.sizes.sequences,
+            .heads = b.sizes.heads,
+            .group = b.sizes.group,
+            .rule = b.rule};
+}
+
 template <class Tile>
 void launch_tile(Backward& b) {
-    using T = typename Tile::T;
-    const Launch& launch = b.launch;
-    const AttentionSizes& sizes = b.sizes;
-    const AttentionShape& shape = b.op.shape;
-    count_tiles<Tile>(
-        launch, shape, sizes, Tile::kQueries,
-        {3 * shape.head_dim + 2 * shape.value_dim, 3 * Tile::kHead + 2 * Tile::kValue});
-    const std::int64_t tiles = divide_up(sizes.queries, Tile::kQueries);
-    const std::int64_t counters = 1 + std::int64_t{sizes.sequences} * sizes.heads * tiles;
-    auto* const ticket = b.space.template take<unsigned>(counters);
-    fill_bytes(launch.stream, ticket, 0, static_cast<std::size_t>(counters) * sizeof(unsigned));
-    const BackwardOperands<T> a{.q = rows_of<const T>(launch.in[0]),
-                                .k = rows_of<const T>(launch.in[1]),
-                                .v = rows_of<const T>(launch.in[2]),
-                                .dout = rows_of<const T>(launch.in[5]),
-                                .lse = rows_of<const float>(launch.in[4]),
-                                .delta = rows_of<const float>(launch.out[3]),
-                                .sums = rows_of<float>(launch.out[4]),
-                                .dq = rows_of<T>(launch.out[0]),
-                                .dk = rows_of<T>(launch.out[1]),
-                                .dv = rows_of<T>(launch.out[2]),
-                                .ticket = ticket,
-                                .turns = ticket + 1,
-                                .head_dim = sizes.head_dim,
-                                .value_dim = sizes.value_dim,
-                                .sequences = sizes.sequences,
-                                .heads = sizes.heads,
-                                .group = sizes.group,
-                                .rule = b.rule};
-    const std::int64_t blocks =
-        divide_up(sizes.keys, Tile::kKeys) * sizes.sequences * (sizes.heads / sizes.group);
-    launch_kernel(attention_grad_kernel<Tile>, {static_cast<unsigned>(blocks)}, {Tile::kThreads},
-                  Tile::kSharedBytes, launch.stream, a);
+    launch_backward<Tile>(attention_grad_kernel<Tile>, tile_operands<typename Tile::T>(b),
+                          3 * Tile::kHead + 2 * Tile::kValue, b.space, b.sizes, b.op.shape,
+                          b.launch);
 }
 
 /// The narrowest tile that holds the heads.
@@ -139,6 +134,17 @@ void launch_tiles(Backward& b) {
         return launch_tile<BackwardTile<T, 192, 128, 64, WarpGrid{8, 1, 2, 2}>>(b);
     }
     launch_tile<BackwardTile<T, 256, 256, 32, WarpGrid{8, 1, 2, 1}>>(b);
+}
+
+template <class T, TensorWords words>
+void run_tiles(Backward& b) {
+    if constexpr (std::is_same_v<T, float>) {
+        launch_f32_tiles(tile_operands<T>(b), b.space, b.sizes, b.op.shape, b.launch);
+    } else if (words == TensorWords::wgmma && wgmma_takes(b.op.shape, b.rule)) {
+        launch_wgmma(tile_operands<T>(b), b.space, b.sizes, b.op.shape, b.launch);
+    } else {
+        launch_tiles<T>(b);
+    }
 }
 
 template <class T>
@@ -179,6 +185,7 @@ struct RecomputedGradient {
 
 /// (q, k, v, out, lse, dout [, bias][, sinks])
 /// -> (dq, dk, dv, delta (N, H), dq sums (N, H*D) [, dbias][, dsinks])
+template <TensorWords words>
 void attention_grad_cuda(const AttentionGrad& op, const Launch& launch) {
     const AttentionInputs inputs(launch.in.subspan(6), op.relative_bias, op.sinks);
     Backward b{op, launch, AttentionSizes(op.shape, launch), {}, Slices(launch)};
@@ -190,14 +197,11 @@ void attention_grad_cuda(const AttentionGrad& op, const Launch& launch) {
     device::with_float(launch.in[0].dtype, [&](auto zero) {
         using T = decltype(zero);
         run_delta<T>(b);
-        bool tiled = false;
-        if constexpr (!std::is_same_v<T, float>) {
-            tiled = copies_in_chunks(
-                op.shape, {&launch.in[0], &launch.in[1], &launch.in[2], &launch.in[5],
-                           &launch.out[0], &launch.out[1], &launch.out[2], &launch.out[4]});
-            if (tiled) launch_tiles<T>(b);
-        }
-        if (!tiled) run_simple<T>(b);
+        const auto views = {&launch.in[0],  &launch.in[1],  &launch.in[2],  &launch.in[5],
+                            &launch.out[0], &launch.out[1], &launch.out[2], &launch.out[4]};
+        const bool tiled = std::is_same_v<T, float> ? f32_tiles_take(op.shape, views)
+                                                    : copies_in_chunks(op.shape, views);
+        tiled ? run_tiles<T, words>(b) : run_simple<T>(b);
         for (const auto& gradient : launch.out.subspan(5)) {
             if (gradient.shape.rank() == 2) {
                 bias_gradient(launch, b.space, op.shape, b.rule, b.rows(), b.sizes.heads, gradient,
@@ -219,8 +223,10 @@ std::string refuse_attention_grad(const Op& op, const Launch& launch) {
 
 }  // namespace
 
-void add_attention_grad_cuda_rows(KernelTable& table) {
-    set_row<attention_grad_cuda>(table, refuse_attention_grad);
+void add_attention_grad_cuda_rows(KernelTable& table, TensorWords words) {
+    words == TensorWords::mma
+        ? set_row<attention_grad_cuda<TensorWords::mma>>(table, refuse_attention_grad)
+        : set_row<attention_grad_cuda<TensorWords::wgmma>>(table, refuse_attention_grad);
 }
 
 }  // namespace headroom

@@ -8,7 +8,7 @@ namespace headroom {
 
 // Each family of CUDA kernels puts its own rows in.
 void add_activation_cuda_rows(KernelTable& table);
-void add_attention_cuda_rows(KernelTable& table);
+void add_attention_cuda_rows(KernelTable& table, TensorWords words);
 void add_collective_cuda_rows(KernelTable& table);
 void add_columns_cuda_rows(KernelTable& table);
 void add_dora_cuda_rows(KernelTable& table);

@@ -30,9 +30,15 @@ struct KernelTable {
     [[nodiscard]] const KernelRow& operator[](const Op& op) const { return rows[op.index()]; }
 };
 
+/// What attention's kernels multiply with: mma.sync, which every GPU from sm_80 on has, or sm_90a's
+/// wgmma where there are tiles for the heads.
+enum class TensorWords : std::uint8_t { mma, wgmma };
+
 const KernelTable& cpu_table();
 /// Empty rows where this program was built without CUDA.
-const KernelTable& cuda_table();
+const KernelTable& cuda_table(TensorWords words = TensorWords::mma);
+/// Whether this program's CUDA kernels were compiled for sm_90a.
+bool cuda_has_wgmma();
 
 namespace detail {
 

@@ -36,7 +36,7 @@ struct TensorView : TensorSpec {
 struct WorkCounter {
     std::int64_t matrix = 0;
     std::int64_t vector = 0;
-    std::int64_t padding = 0;  ///< FLOPs of tensor cores where whole tiles reach beyond matrices
+    std::int64_t padding = 0;  ///< FLOPs where whole tiles reach beyond matrices
 };
 
 /// Everything a kernel is given. It owns nothing and allocates nothing.

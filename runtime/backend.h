@@ -84,7 +84,8 @@ public:
 /// Runs the rows of `table` in this process's memory.
 std::unique_ptr<Backend> make_cpu_backend(const KernelTable& table = cpu_table());
 /// Throws DeviceError in one sentence when there is no driver, no device, or no CUDA in this build.
-std::unique_ptr<Backend> make_cuda_backend(int device = 0);
+/// Or when the GPU, or what this program was compiled for, lacks the words.
+std::unique_ptr<Backend> make_cuda_backend(int device = 0, TensorWords words = TensorWords::mma);
 /// Whether make_cuda_backend can succeed; else why not.
 [[nodiscard]] std::string cuda_missing();
 

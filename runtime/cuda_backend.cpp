@@ -44,7 +44,8 @@ void shrink_limits() {
 
 class CudaBackend final : public Backend {
 public:
-    explicit CudaBackend(int device) : nvml_(open_nvml(bus_of(device)).nvml) {
+    CudaBackend(int device, TensorWords words)
+        : table_(&cuda_table(words)), nvml_(open_nvml(bus_of(device)).nvml) {
         if (nvml_ != nullptr) {
             const GpuMemory memory = nvml_->memory();
             stages_.push_back({"start", {.total = memory.total, .free = memory.free}});
@@ -56,6 +57,7 @@ public:
                                           properties_.name, properties_.major, properties_.minor,
                                           kOldestMajor));
         }
+        if (words == TensorWords::wgmma) require_wgmma();
         shrink_limits();
         stream_ = make_stream();
         note("context");
@@ -63,7 +65,7 @@ public:
         note("libraries");
     }
 
-    [[nodiscard]] const KernelTable& table() const override { return cuda_table(); }
+    [[nodiscard]] const KernelTable& table() const override { return *table_; }
     [[nodiscard]] std::string describe() const override {
         int version = 0;
         require(cudaRuntimeGetVersion(&version), "cudaRuntimeGetVersion");
@@ -121,7 +123,7 @@ public:
         launch.stream = stream_.get();
         launch.library = &*blas_;
         launch.work = &work_;
-        guarded(name(op), [&] { cuda_table()[op].run(op, launch); });
+        guarded(name(op), [&] { (*table_)[op].run(op, launch); });
     }
     WorkCounter take_work() override { return std::exchange(work_, {}); }
     void add_loss(const TensorView& loss, StepScalars* results) override {
@@ -209,6 +211,15 @@ private:
         abandon_capture();
         throw DeviceError(failure);
     }
+    void require_wgmma() const {
+        if (!cuda_has_wgmma()) {
+            throw DeviceError(
+                "this program's kernels were not compiled for sm_90a, which wgmma needs");
+        }
+        if (properties_.major == 9 && properties_.minor == 0) return;
+        throw DeviceError(fmt::format("{} has compute capability {}.{}, wgmma needs 9.0",
+                                      properties_.name, properties_.major, properties_.minor));
+    }
     void abandon_capture() {
         if (!std::exchange(capturing_, false)) return;
         cudaGraph_t graph = nullptr;
@@ -216,6 +227,7 @@ private:
         cudaGetLastError();
     }
 
+    const KernelTable* table_;
     std::unique_ptr<Nvml> nvml_;
     cudaDeviceProp properties_{};
     DeviceStream stream_{};
@@ -258,13 +270,13 @@ std::string cuda_missing() {
     return device_count() > 0 ? std::string() : "the NVIDIA driver finds no GPU";
 }
 
-std::unique_ptr<Backend> make_cuda_backend(int device) {
+std::unique_ptr<Backend> make_cuda_backend(int device, TensorWords words) {
     if (const auto missing = cuda_missing(); !missing.empty()) throw DeviceError(missing);
     if (device < 0 || device >= device_count()) {
         throw DeviceError(
             fmt::format("there is no GPU {}: this machine has {}", device, device_count()));
     }
-    return std::make_unique<CudaBackend>(device);
+    return std::make_unique<CudaBackend>(device, words);
 }
 
 }  // namespace headroom

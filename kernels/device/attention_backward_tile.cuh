@@ -25,6 +25,8 @@ struct BackwardTile {
     static constexpr int kValue = kValueDim;
     static constexpr int kThreads = 32 * kGrid.warps;
     static constexpr int kBlocks = kThreads <= 128 ? 2 : 1;
+    static constexpr bool kPlain = false;  ///< all scores
+    static constexpr bool kExact = false;  ///< heads are as wide as kHead and kValue
     static constexpr int kColumnWarps = kGrid.columns;
     static constexpr int kRowTiles = kGrid.rows;
     static constexpr int kWarpKeys = 16 * kRowTiles;
@@ -93,14 +95,16 @@ struct Weighed {
     float slope;
 };
 
-/// The probability of a pair that may be masked and whose score may be bent or shifted.
+/// The probability of a pair that may be masked and, unless scores are plain, whose score may be
+/// bent or shifted.
+template <bool plain>
 __device__ __forceinline__ Weighed weigh(const ScoreRule& rule, const HeadRow& head, float product,
                                          int key, int query, float lse) {
     const int position = rule.position(query);
     const bool seen =
         query < rule.queries && key >= rule.first_key(position) && key < rule.end_key(position);
     if (!seen) return {0.0F, 0.0F};
-    if (rule.plain()) {
+    if (plain || rule.plain()) {
         const float p = power_of_two(product * rule.unit - lse * kLog2E);
         return {p, p};
     }
@@ -115,8 +119,7 @@ template <class Tile>
 __device__ __forceinline__ void take_probabilities(
     float (&s)[Tile::kRowTiles][Tile::kScoreTiles][4],
     FragmentsOfA<Tile::kRowTiles, Tile::kScoreTiles / 2>& packed, const ScoreRule& rule,
-    const float* lse, int key, int query, bool whole) {
-    const HeadRow head{BackwardShared<Tile>{}.head_row()};
+    const HeadRow& head, const float* lse, int key, int query, bool whole) {
     if (whole) {
 #pragma unroll
         for (int n = 0; n < Tile::kScoreTiles; ++n) {
@@ -138,8 +141,10 @@ __device__ __forceinline__ void take_probabilities(
         for (int i = 0; i < 2 * Tile::kRowTiles; ++i) {
             float* const x = s[i / 2][n] + i % 2 * 2;
             const int row = key + i / 2 * 16 + i % 2 * 8;
-            const Weighed low = weigh(rule, head, x[0], row, query + 8 * n, lse[8 * n]);
-            const Weighed high = weigh(rule, head, x[1], row, query + 8 * n + 1, lse[8 * n + 1]);
+            const Weighed low =
+                weigh<Tile::kPlain>(rule, head, x[0], row, query + 8 * n, lse[8 * n]);
+            const Weighed high =
+                weigh<Tile::kPlain>(rule, head, x[1], row, query + 8 * n + 1, lse[8 * n + 1]);
             x[0] = low.slope;
             x[1] = high.slope;
             packed.word[i / 2][n / 2][n % 2 * 2 + i % 2] =

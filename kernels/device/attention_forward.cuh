@@ -62,10 +62,11 @@ struct RunningSoftmax {
         }
     }
 
-    /// Scores become exp2(unit * (score - maximum)); earlier sums shrink to the new maximum.
-    template <int kTiles, int kValueTiles>
-    __device__ __forceinline__ void take(float (&s)[kRowTiles][kTiles][4],
-                                         float (&out)[kRowTiles][kValueTiles][4], float unit) {
+    /// Scores become exp2(unit * (score - maximum)); what earlier sums shrink by to the new maximum
+    /// is left in `shrink`.
+    template <int kTiles>
+    __device__ __forceinline__ void take(float (&s)[kRowTiles][kTiles][4], float unit,
+                                         float (&shrink)[kRowTiles][2]) {
 #pragma unroll
         for (int r = 0; r < kRowTiles; ++r) {
 #pragma unroll
@@ -81,7 +82,7 @@ struct RunningSoftmax {
                 maximum[r][half] = top;
                 // A row that has seen no key yet stays at zero.
                 const float base = top == -INFINITY ? 0.0F : top * unit;
-                const float shrink = power_of_two(before * unit - base);
+                shrink[r][half] = power_of_two(before * unit - base);
                 float total = 0.0F;
 #pragma unroll
                 for (int n = 0; n < kTiles; ++n) {
@@ -91,16 +92,25 @@ struct RunningSoftmax {
                         total += s[r][n][i];
                     }
                 }
-                sum[r][half] = sum[r][half] * shrink + total;
-#pragma unroll
-                for (int n = 0; n < kValueTiles; ++n) {
-                    out[r][n][2 * half] *= shrink;
-                    out[r][n][2 * half + 1] *= shrink;
-                }
+                sum[r][half] = sum[r][half] * shrink[r][half] + total;
             }
         }
     }
 };
+
+/// out's rows times a factor each.
+template <int kRowTiles, int kTiles>
+__device__ __forceinline__ void scale_rows(float (&out)[kRowTiles][kTiles][4],
+                                           const float (&factor)[kRowTiles][2]) {
+#pragma unroll
+    for (int r = 0; r < kRowTiles; ++r) {
+#pragma unroll
+        for (int n = 0; n < kTiles; ++n) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) out[r][n][i] *= factor[r][i / 2];
+        }
+    }
+}
 
 /// Calls visit(score, row, column) for the elements of a warp's scores; row and column count from
 /// the lane's first element.
@@ -165,7 +175,20 @@ __device__ __forceinline__ void load_key_tile(AsyncCopies& copies, T* tile,
     copies.commit();
 }
 
-/// Bends, shifts and masks a warp's scores; `row` and `key`: of the lane's first element.
+/// Masks a warp's scores; `row` and `key`: of the lane's first element.
+template <class Tile>
+__device__ __forceinline__ void mask_scores(float (&s)[Tile::kRowTiles][Tile::kScoreTiles][4],
+                                            const ScoreRule& rule, const QueryPlace& place, int row,
+                                            int key, int tile_key) {
+    if (tile_key >= place.first_full && tile_key + Tile::kKeys <= place.end_full) return;
+    each_score(s, [&](float& x, int r, int c) {
+        const int position = rule.position(row + r);
+        const bool seen = key + c >= rule.first_key(position) && key + c < rule.end_key(position);
+        if (!seen) x = -INFINITY;
+    });
+}
+
+/// Bends and shifts them before.
 template <class Tile>
 __device__ __forceinline__ void shape_scores(float (&s)[Tile::kRowTiles][Tile::kScoreTiles][4],
                                              const ScoreRule& rule, const QueryPlace& place,
@@ -175,22 +198,18 @@ __device__ __forceinline__ void shape_scores(float (&s)[Tile::kRowTiles][Tile::k
             x = score_of(rule, head, x, key + c - rule.position(row + r)).score;
         });
     }
-    if (tile_key >= place.first_full && tile_key + Tile::kKeys <= place.end_full) return;
-    each_score(s, [&](float& x, int r, int c) {
-        const int position = rule.position(row + r);
-        const bool seen = key + c >= rule.first_key(position) && key + c < rule.end_key(position);
-        if (!seen) x = -INFINITY;
-    });
+    mask_scores<Tile>(s, rule, place, row, key, tile_key);
 }
 
-/// Divides by the sums (with the sink's share) and writes the warp's rows to its tile, and lse.
+/// Divides by the sums (with the sink's share) and writes lse. `warp_row`: the warp's first query
+/// of the block's.
 template <class Tile, class T>
-__device__ __forceinline__ void finish_rows(T* tile,
-                                            float (&out)[Tile::kRowTiles][Tile::kValueTiles][4],
+__device__ __forceinline__ void finish_rows(float (&out)[Tile::kRowTiles][Tile::kValueTiles][4],
                                             const RunningSoftmax<Tile::kRowTiles>& softmax,
                                             const ForwardOperands<T>& a, const QueryPlace& place,
                                             int warp_row) {
     const float sink = a.sinks == nullptr ? -INFINITY : a.sinks[place.head] * kLog2E;
+    float factor[Tile::kRowTiles][2];
 #pragma unroll
     for (int r = 0; r < Tile::kRowTiles; ++r) {
 #pragma unroll
@@ -203,19 +222,14 @@ __device__ __forceinline__ void finish_rows(T* tile,
             const float base = top == -INFINITY ? 0.0F : top;
             const float share = power_of_two(maximum - base);
             sum = sum * share + power_of_two(sink - base);
-            const float factor = sum > 0.0F ? share / sum : 0.0F;
-#pragma unroll
-            for (int n = 0; n < Tile::kValueTiles; ++n) {
-                out[r][n][2 * half] *= factor;
-                out[r][n][2 * half + 1] *= factor;
-            }
+            factor[r][half] = sum > 0.0F ? share / sum : 0.0F;
             const int query = warp_row + lane_id() / 4 + 16 * r + 8 * half;
             if (lane_id() % 4 == 0 && query < place.count) {
                 *a.lse.at(place.row + query, place.head) = (base + log2f(sum)) * kLn2;
             }
         }
     }
-    put_fragments<Tile::kHeadPitch>(tile, out, 1.0F);
+    scale_rows(out, factor);
 }
 
 /// Grid: query tiles, heads, sequences.
@@ -255,7 +269,9 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
         __syncthreads();
         shape_scores<Tile>(s, a.rule, place, HeadRow{head_row},
                            place.first + warp_row + lane_id() / 4, key + lane_id() % 4 * 2, key);
-        softmax.take(s, out, a.rule.unit);
+        float shrink[Tile::kRowTiles][2];
+        softmax.take(s, a.rule.unit, shrink);
+        scale_rows(out, shrink);
         const int next = key + Tile::kKeys;
         if (next < place.end_key) {
             load_key_tile<Tile, Tile::kHead>(copies, k_tile, a, a.k, next, a.head_dim);
@@ -267,7 +283,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
     copies.template wait<0>();
     __syncthreads();
     // Results leave through the warp's own rows of the queries' tile.
-    finish_rows<Tile>(own_rows, out, softmax, a, place, warp_row);
+    finish_rows<Tile>(out, softmax, a, place, warp_row);
+    put_fragments<Tile::kHeadPitch>(own_rows, out, 1.0F);
     __syncwarp();
     store_tile<simt::kWarp, 16 * Tile::kRowTiles, Tile::kValue, Tile::kHeadPitch>(
         own_rows,

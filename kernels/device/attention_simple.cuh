@@ -2,8 +2,8 @@
 
 // Fused attention in single precision for every storage type and head size up to kSimpleColumns: a
 // warp takes a query (forward, dq) or a key (dk, dv) and walks over 32 partners at a time, one a
-// lane; its sums lie across its lanes, column by column. It is what f32 runs on, and heads that
-// cannot be copied 16 bytes at a time.
+// lane; its sums lie across its lanes, column by column. It is for heads that cannot be copied 16
+// bytes at a time, and for those in f32 that are wider than its tiles.
 
 #include "kernels/device/reduce.cuh"
 #include "kernels/device/rows.cuh"

@@ -32,7 +32,8 @@
 // The emulation throws simt::Misuse with a sentence when threads of a block do not meet at the same
 // barrier, when a warp's lanes meet in different operations, and when a launch breaks a limit of
 // the hardware. simt::ScopedOrder(simt::Order::reverse) runs threads, warps and blocks last to
-// first: a kernel that lacks a barrier gives different results in the two orders. AddressSanitizer
+// first: a kernel that lacks a barrier gives different results in the two orders.
+// simt::ScopedSharedBytes(n) gives blocks no more than n bytes of shared memory. AddressSanitizer
 // knows the fibers, so reads and writes outside an allocation are caught in kernels as well.
 
 #include "kernels/host_device.h"

@@ -48,6 +48,7 @@ struct Machine {
     std::size_t current = 0;
     bool running = false;
     Order order = Order::forward;
+    std::size_t shared_limit = std::size_t{227} << 10;
     void (*body)(void*) = nullptr;
     void* context = nullptr;
     std::exception_ptr error{};
@@ -223,6 +224,11 @@ void seat_threads(Machine& m, Extent3 block) {
 
 ScopedOrder::ScopedOrder(Order order) : before_(std::exchange(machine().order, order)) {}
 ScopedOrder::~ScopedOrder() { machine().order = before_; }
+
+ScopedSharedBytes::ScopedSharedBytes(std::size_t limit)
+    : before_(std::exchange(machine().shared_limit, limit)) {}
+ScopedSharedBytes::~ScopedSharedBytes() { machine().shared_limit = before_; }
+std::size_t shared_limit() { return machine().shared_limit; }
 
 void run_grid(Extent3 grid, Extent3 block, std::size_t shared_bytes, void (*body)(void*),
               void* context) {

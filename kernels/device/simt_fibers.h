@@ -59,6 +59,19 @@ private:
     Order before_;
 };
 
+/// Blocks may have so much dynamic shared memory: 227 KiB where nothing is said.
+class ScopedSharedBytes {
+public:
+    explicit ScopedSharedBytes(std::size_t limit);
+    ~ScopedSharedBytes();
+    ScopedSharedBytes(const ScopedSharedBytes&) = delete;
+    ScopedSharedBytes& operator=(const ScopedSharedBytes&) = delete;
+
+private:
+    std::size_t before_;
+};
+std::size_t shared_limit();
+
 /// Runs body(context) once for every thread of every block.
 void run_grid(Extent3 grid, Extent3 block, std::size_t shared_bytes, void (*body)(void*),
               void* context);
@@ -158,7 +171,7 @@ inline void copy_bytes(void*, void* to, const void* from, std::size_t bytes) {
 
 /// Few, so that blocks have more than one piece of work each.
 inline int processors() { return 2; }
-inline std::size_t shared_bytes_limit() { return std::size_t{227} << 10; }
+inline std::size_t shared_bytes_limit() { return simt::shared_limit(); }
 template <class... Parameters>
 int resident_blocks(void (*)(Parameters...), int) {
     return 8;

@@ -21,6 +21,8 @@ void declare(CLI::App& app, RunOptions& o) {
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
     app.add_option("--policy", o.policy, "planned (one block) or per-tensor (guarded allocations)")
         ->check(CLI::IsMember({"planned", "per-tensor"}));
+    app.add_option("--attention", o.attention, "on a GPU: mma, or wgmma of sm_90a")
+        ->check(CLI::IsMember({"mma", "wgmma"}));
     app.add_option("--data", o.data, "text, or tokens as nanoGPT and llm.c write them");
     app.add_option("--data-format", o.data_format, "detect, text, u16 or u32")
         ->check(CLI::IsMember({"detect", "text", "u16", "u32"}));

@@ -27,6 +27,15 @@ bool on_cuda(const RunOptions& options, const PlanRequest& request) {
            cuda_missing().empty();
 }
 
+std::unique_ptr<Backend> make_backend(const RunOptions& options, const PlanRequest& request) {
+    const bool wgmma = options.attention == "wgmma";
+    if (on_cuda(options, request)) {
+        return make_cuda_backend(0, wgmma ? TensorWords::wgmma : TensorWords::mma);
+    }
+    if (wgmma) throw InputError("", "--attention wgmma: this run is on the CPU");
+    return make_cpu_backend();
+}
+
 TokenFormat token_format(const std::string& word) {
     if (word == "text") return TokenFormat::text;
     if (word == "u16") return TokenFormat::u16;
@@ -73,7 +82,7 @@ public:
           run_(prepare(options)),
           tokens_(token_source(options, run_.request())),
           batches_(tokens_, batch_spec(options, run_.request())),
-          backend_(on_cuda(options, run_.request()) ? make_cuda_backend() : make_cpu_backend()),
+          backend_(make_backend(options, run_.request())),
           executor_(make_executor()),
           weights_(*executor_),
           trainer_(*executor_, batches_, hyperparameters(options), options.seed),
@@ -209,6 +218,7 @@ private:
         measured_.algorithms = backend_->algorithms();
         measured_.notes = run_.notes;
         measured_.notes.push_back(source_);
+        if (cuda()) measured_.notes.push_back("attention with " + options_.attention);
         measured_.step = median_step();
         if (!recorder_) return;
         measured_.flops_method =

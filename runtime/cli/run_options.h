@@ -16,6 +16,7 @@ struct RunOptions {
     std::int64_t steps = 10;
     std::string device = "auto";     ///< auto, cpu or cuda
     std::string policy = "planned";  ///< planned or per-tensor
+    std::string attention = "mma";   ///< mma or wgmma
     std::string data{};              ///< empty: synthetic tokens
     std::string data_format = "detect";
     std::string init{};          ///< weights to start from; empty: from the seed

@@ -57,10 +57,26 @@ TEST_CASE("GpuKernelsAgreeWithTheCpuAtTheSizesOfModels") {
 
 TEST_CASE("GpuAttentionAgreesWithTheCpuAtTheSizesOfModels") {
     const AttentionSizes grouped{.heads = 8, .kv_heads = 2, .queries = 700, .keys = 700};
+    const AttentionSizes dealt{.heads = 4, .kv_heads = 4, .queries = 1024, .keys = 2048};
     check_all({attention({.batch = 2, .head_dim = 128, .value_dim = 128}, grouped),
                attention({.batch = 2, .head_dim = 64, .value_dim = 64}, grouped),
+               attention({.batch = 1, .head_dim = 64, .value_dim = 64}, dealt),
                attention({.batch = 1, .head_dim = 256, .value_dim = 256, .window = 300}, grouped)},
               kAttentionTolerances);
+}
+
+TEST_CASE("GpuAttentionInF32IsTheSameEveryTime") {
+    const auto gpu = gpu_or_skip();
+    if (gpu == nullptr) return;
+    const auto head = GENERATE(64, 128);
+    const OpCase c = attention({.batch = 2, .head_dim = head, .value_dim = head},
+                               {.heads = 16, .kv_heads = 4, .queries = 1500, .keys = 1500});
+    const OpResult first = run(c, DType::f32, *gpu);
+    for (int i = 0; i < 5; ++i) {
+        const OpResult again = run(c, DType::f32, *gpu);
+        CHECK(again.outputs == first.outputs);
+        CHECK(again.gradients == first.gradients);
+    }
 }
 
 }  // namespace headroom::test

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "planner/base/error.h"
 #include "runtime/backend.h"
 #include "tests/support/catch.h"
 
@@ -13,6 +14,17 @@ inline std::unique_ptr<Backend> gpu_or_skip() {
     if (missing.empty()) return make_cuda_backend();
     WARN("skipped: " << missing);
     return nullptr;
+}
+
+/// The same with attention of wgmma; null where the GPU or this build has none.
+inline std::unique_ptr<Backend> wgmma_or_skip() {
+    if (gpu_or_skip() == nullptr) return nullptr;
+    try {
+        return make_cuda_backend(0, TensorWords::wgmma);
+    } catch (const DeviceError& error) {
+        WARN("skipped: " << error.what());
+        return nullptr;
+    }
 }
 
 /// A tensor in the memory of a backend.

@@ -14,7 +14,7 @@ namespace {
 const KernelTable& table() {
     static const KernelTable rows = [] {
         KernelTable out = cpu_table();
-        add_attention_cuda_rows(out);
+        add_attention_cuda_rows(out, TensorWords::mma);
         add_eager_attention_cuda_rows(out);
         return out;
     }();
@@ -62,7 +62,7 @@ void check_order(const OpCase& c, DType dtype) {
 }  // namespace
 
 TEST_CASE("CudaAttentionAgreesWithTheCpuForEveryHeadSize") {
-    check_all(head_size_cases(), {DType::bf16, DType::f16});
+    check_all(head_size_cases(), {DType::bf16, DType::f16, DType::f32});
 }
 
 TEST_CASE("CudaAttentionOfManyTilesIsTheSameInEveryOrder") {
@@ -71,6 +71,20 @@ TEST_CASE("CudaAttentionOfManyTilesIsTheSameInEveryOrder") {
     check_order(attention({.batch = 2, .head_dim = head, .value_dim = head},
                           {.heads = 2, .kv_heads = 1, .queries = 140, .keys = 140}),
                 DType::bf16);
+}
+
+TEST_CASE("CudaAttentionOfManyF32TilesIsTheSameInEveryOrder") {
+    // On a GPU of a data centre, and where a block has less shared memory.
+    const auto room = GENERATE(227, 99);
+    const simt::ScopedSharedBytes scope(std::size_t(room) << 10);
+    for (const std::int64_t head : {64, 128}) {
+        INFO("heads of " << head << " in " << room << " KiB");
+        check_order(attention({.batch = 2, .head_dim = head, .value_dim = head},
+                              {.heads = 2, .kv_heads = 1, .queries = 140, .keys = 140}),
+                    DType::f32);
+    }
+    for (const auto& c : mask_cases()) check(c, DType::f32);
+    for (const auto& c : score_cases()) check(c, DType::f32);
 }
 
 TEST_CASE("CudaAttentionCountsThePairsOfItsTiles") {
@@ -86,20 +100,37 @@ TEST_CASE("CudaAttentionCountsThePairsOfItsTiles") {
     CHECK(found.counted.padding == 2 * 64 * (2 * (kForward - kSeen) + 5 * (kBackward - kSeen)));
 }
 
-TEST_CASE("CudaAttentionMasksAsTheCpuDoes") { check_all(mask_cases(), {DType::bf16, DType::f16}); }
+TEST_CASE("CudaAttentionCountsThePairsOfItsF32Tiles") {
+    // The same forward tiles; 64 keys by 64 queries backward. Heads of 40 are filled up to 64.
+    const AttentionSizes sizes{.heads = 1, .kv_heads = 1, .queries = 256, .keys = 256};
+    const OpResult found =
+        run(attention({.head_dim = 64, .value_dim = 40}, sizes), DType::f32, table());
+    constexpr std::int64_t kSeen = 256 * 257 / 2;
+    constexpr std::int64_t kForward = 128 * 128 + 128 * 256;
+    constexpr std::int64_t kBackward = 64 * (64 + 128 + 192 + 256);
+    constexpr std::int64_t kCounted = kSeen * (4 * 64 + 3 * 40);
+    CHECK(found.counted.matrix == 2 * kCounted);
+    CHECK(found.counted.padding == 2 * (64 * (2 * kForward + 5 * kBackward) - kCounted));
+}
+
+TEST_CASE("CudaAttentionMasksAsTheCpuDoes") {
+    check_all(mask_cases(), {DType::bf16, DType::f16, DType::f32});
+}
 
 TEST_CASE("CudaAttentionShapesScoresAsTheCpuDoes") {
     check_all(score_cases(), {DType::bf16, DType::f16, DType::f32});
 }
 
 TEST_CASE("CudaAttentionTakesBlocksOfColumns") {
-    check_all(fused_cases(), {DType::bf16, DType::f16});
+    check_all(fused_cases(), {DType::bf16, DType::f16, DType::f32});
 }
 
 TEST_CASE("CudaAttentionAgreesWithTheCpuInF32") {
-    check_order(attention({.batch = 2, .head_dim = 20, .value_dim = 12},
-                          {.heads = 4, .kv_heads = 2, .queries = 37, .keys = 37}),
-                DType::f32);
+    const AttentionSizes grouped{.heads = 4, .kv_heads = 2, .queries = 37, .keys = 37};
+    check_order(attention({.batch = 2, .head_dim = 20, .value_dim = 12}, grouped), DType::f32);
+    // Heads that no tile takes: neither 16 bytes at a time nor that wide.
+    check_order(attention({.batch = 2, .head_dim = 18, .value_dim = 12}, grouped), DType::f32);
+    check_order(attention({.head_dim = 132, .value_dim = 12}, grouped), DType::f32);
     check(attention({.head_dim = 6, .value_dim = 33, .window = 5}, {.queries = 18, .keys = 36}),
           DType::f32);
 }

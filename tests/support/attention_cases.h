@@ -88,6 +88,28 @@ inline std::vector<OpCase> fused_cases() {
     return cases;
 }
 
+/// Heads of 64 and 128 that tiles of wgmma take: masks, and lengths that end within a tile.
+inline std::vector<OpCase> wgmma_cases() {
+    const AttentionShape narrow{.head_dim = 64, .value_dim = 64};
+    const AttentionShape wide{.head_dim = 128, .value_dim = 128};
+    const auto with = [](AttentionShape shape, bool causal, std::int64_t window) {
+        shape.causal = causal;
+        shape.window = window;
+        return shape;
+    };
+    const AttentionSizes grouped{.heads = 2, .kv_heads = 1, .queries = 140, .keys = 140};
+    const AttentionSizes many{.heads = 1, .kv_heads = 1, .queries = 270, .keys = 270};
+    const AttentionSizes dealt{.heads = 1, .kv_heads = 1, .queries = 75, .keys = 150};
+    const AttentionSizes few{.heads = 1, .kv_heads = 1, .queries = 9, .keys = 270};
+    return {attention(narrow, grouped),
+            attention(wide, grouped),
+            attention(with(narrow, true, 60), many),
+            attention(with(narrow, false, 20), many),
+            attention(with(wide, false, 0), many),
+            attention(wide, dealt),
+            attention(with(narrow, false, 0), few)};
+}
+
 /// Scores that are tensors.
 inline std::vector<OpCase> eager_cases() {
     const AttentionShape shape{.batch = 2, .head_dim = 24, .value_dim = 40, .softcap = 2.0};

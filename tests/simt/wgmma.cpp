@@ -1,0 +1,204 @@
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "kernels/cuda_table.h"
+#include "kernels/device/panels.cuh"
+#include "tests/support/attention_cases.h"
+#include "tests/support/catch.h"
+#include "tests/support/op_case.h"
+#include "tests/support/same_as_cpu.h"
+
+namespace headroom::test {
+namespace {
+
+using namespace device;
+
+constexpr int kDepth = 48;
+constexpr int kHeight = 64;
+constexpr int kWidth = 128;
+
+template <class T>
+std::vector<T> random_elements(int count, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    std::vector<T> values;
+    for (int i = 0; i < count; ++i) values.push_back(from_float<T>(normal(random)));
+    return values;
+}
+
+/// Element (row, column) of a matrix in panels of kRows rows.
+template <int kRows, class T>
+T& panel_element(T* panels, int row, int column) {
+    const int chunk = column % 64 / 8 ^ row % 8;
+    return panels[column / 64 * kRows * 64 + row * 64 + chunk * 8 + column % 8];
+}
+
+/// c (64, 128) = a * b by one warpgroup, both factors in shared memory in the way asked for.
+template <class T, Along along_a, Along along_b>
+void multiply_kernel(const T* a, const T* b, float* c) {
+    constexpr int kRowsA = along_a == Along::sum ? kHeight : kDepth;
+    constexpr int kRowsB = along_b == Along::sum ? kWidth : kDepth;
+    T* const a_panels = panel_memory<T>();
+    T* const b_panels = a_panels + 64 * 128;
+    const int thread = static_cast<int>(threadIdx.x);
+    for (int i = thread; i < kHeight * kDepth; i += kWarpgroup) {
+        const int row = i / kDepth;
+        const int k = i % kDepth;
+        (along_a == Along::sum ? panel_element<kRowsA>(a_panels, row, k)
+                               : panel_element<kRowsA>(a_panels, k, row)) = a[i];
+    }
+    for (int i = thread; i < kDepth * kWidth; i += kWarpgroup) {
+        const int k = i / kWidth;
+        const int column = i % kWidth;
+        (along_b == Along::sum ? panel_element<kRowsB>(b_panels, column, k)
+                               : panel_element<kRowsB>(b_panels, k, column)) = b[i];
+    }
+    show_to_products();
+    __syncthreads();
+    Products products;
+    float sums[kWidth / 8][4];
+    multiply<T, kDepth / 16>(products, sums, PanelFactor<kRowsA, along_a>(a_panels),
+                             PanelFactor<kRowsB, along_b>(b_panels));
+    products.wait<0>();
+    products.settle(sums);
+    for (int i = 0; i < kWidth / 2; ++i) {
+        const int row = warp_id() * 16 + lane_id() / 4 + i % 4 / 2 * 8;
+        c[row * kWidth + i / 4 * 8 + lane_id() % 4 * 2 + i % 2] = sums[i / 4][i % 4];
+    }
+}
+
+template <class T, Along along_a, Along along_b>
+void check_product() {
+    const auto a = random_elements<T>(kHeight * kDepth, 1);
+    const auto b = random_elements<T>(kDepth * kWidth, 2);
+    std::vector<float> c(std::size_t{kHeight} * kWidth);
+    launch_kernel(multiply_kernel<T, along_a, along_b>, {1}, {kWarpgroup},
+                  kPanelSwizzle + 4 * std::size_t{64} * 128 * sizeof(T), nullptr, a.data(),
+                  b.data(), c.data());
+    for (int i = 0; i < kHeight * kWidth; ++i) {
+        double sum = 0.0;
+        for (int k = 0; k < kDepth; ++k) {
+            const T left = a[static_cast<std::size_t>(i / kWidth * kDepth + k)];
+            const T right = b[static_cast<std::size_t>(k * kWidth + i % kWidth)];
+            sum += static_cast<double>(to_float(left)) * static_cast<double>(to_float(right));
+        }
+        INFO("row " << i / kWidth << " column " << i % kWidth);
+        REQUIRE(std::abs(static_cast<double>(c[static_cast<std::size_t>(i)]) - sum) < 1e-4);
+    }
+}
+
+/// Sums before and after they were waited for; the second product adds to the first.
+void wait_kernel(float* early, float* late) {
+    auto* const panels = panel_memory<Bf16>();
+    const int thread = static_cast<int>(threadIdx.x);
+    for (int i = thread; i < 64 * 64; i += kWarpgroup) panels[i] = from_float<Bf16>(1.0F);
+    show_to_products();
+    __syncthreads();
+    Products products;
+    float sums[8][4];
+    const PanelFactor<64, Along::sum> ones(panels);
+    multiply<Bf16, 1>(products, sums, ones, ones);
+    FragmentsOfA<1, 1> a;
+    for (auto& word : a.word[0][0]) word = pack<Bf16>(2.0F, 2.0F);
+    float others[8][4] = {};
+    multiply_add<Bf16>(products, others, a, ones);
+    early[thread] = sums[0][0];
+    products.wait<1>();
+    late[thread] = sums[0][0];
+    early[kWarpgroup + thread] = others[0][0];
+    products.wait<0>();
+    late[kWarpgroup + thread] = others[0][0];
+}
+
+const KernelTable& table() {
+    static const KernelTable rows = [] {
+        KernelTable out = cpu_table();
+        add_attention_cuda_rows(out, TensorWords::wgmma);
+        return out;
+    }();
+    return rows;
+}
+
+void check_close(const OpResult& found, const OpResult& expected, double tolerance) {
+    CHECK(found.counted.matrix == expected.counted.matrix);
+    for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
+        INFO("output " << i);
+        CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);
+    }
+    for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
+        INFO("gradient of input " << i);
+        CHECK(relative_difference(found.gradients[i], expected.gradients[i]) <= tolerance);
+    }
+}
+
+/// Forward and backward against the CPU's, and the same bits in the other order.
+void check(const OpCase& c, DType dtype) {
+    const auto& sizes = c.inputs.front().shape;
+    INFO(name(dtype) << " " << to_string(sizes));
+    const OpResult found = run(c, dtype, table());
+    check_close(found, run(c, dtype), dtype == DType::f16 ? 2e-3 : 1e-2);
+    const simt::ScopedOrder scope(simt::Order::reverse);
+    check_close(run(c, dtype, table()), found, 0.0);
+}
+
+}  // namespace
+
+TEST_CASE("DescriptorsOfFactorsAreWhatThePtxManualSays") {
+    // Address, leading and stride offset in units of 16 bytes from bits 0, 16 and 32; the swizzle
+    // of 128 bytes is 1 from bit 62 on.
+    static_assert(factor_code(0, 16) == 0x4000'0040'0001'0000U);
+    static_assert(factor_code(0x1C400, 8192) == 0x4000'0040'0200'1C40U);
+    CHECK(swizzled(0x000U) == 0x000U);
+    CHECK(swizzled(0x080U) == 0x090U);
+    CHECK(swizzled(0x7F4U) == 0x784U);
+}
+
+TEST_CASE("EmulatedWarpgroupsMultiplyMatrices") {
+    check_product<Bf16, Along::sum, Along::sum>();
+    check_product<Bf16, Along::sum, Along::other>();
+    check_product<Bf16, Along::other, Along::sum>();
+    check_product<F16, Along::other, Along::other>();
+}
+
+TEST_CASE("EmulatedProductsLandWhenTheyAreWaitedFor") {
+    std::vector<float> early(2 * std::size_t{kWarpgroup});
+    std::vector<float> late(2 * std::size_t{kWarpgroup});
+    launch_kernel(wait_kernel, {1}, {kWarpgroup}, kPanelSwizzle + std::size_t{64} * 128, nullptr,
+                  early.data(), late.data());
+    for (std::size_t i = 0; i < early.size(); ++i) {
+        CHECK(std::isnan(early[i]));
+        CHECK(late[i] == (i < kWarpgroup ? 16.0F : 32.0F));
+    }
+}
+
+TEST_CASE("WgmmaAttentionAgreesWithTheCpu") {
+    for (const auto& c : wgmma_cases()) check(c, DType::bf16);
+    check(wgmma_cases()[0], DType::f16);
+    check(wgmma_cases()[1], DType::f16);
+}
+
+TEST_CASE("WgmmaAttentionLeavesOtherHeadsToOtherKernels") {
+    // Heads that fill no tile, bent scores, f32; a sink is taken by either.
+    check(attention({.head_dim = 40, .value_dim = 24}, {}), DType::bf16);
+    check(attention({.head_dim = 64, .value_dim = 64, .softcap = 2.0}, {}), DType::bf16);
+    OpCase sunk = attention({.head_dim = 64, .value_dim = 64}, {});
+    sunk.op = Attention{.shape = {.head_dim = 64, .value_dim = 64}, .sinks = true};
+    sunk.inputs.push_back(parameter({2}));
+    check(sunk, DType::bf16);
+}
+
+TEST_CASE("WgmmaAttentionCountsThePairsOfItsTiles") {
+    // 256 queries see 128 and 256 keys by tiles of 128; backward, tiles of 64 queries of heads of
+    // 128 do as well.
+    const AttentionSizes sizes{.heads = 1, .kv_heads = 1, .queries = 256, .keys = 256};
+    const OpResult found =
+        run(attention({.head_dim = 128, .value_dim = 128}, sizes), DType::bf16, table());
+    constexpr std::int64_t kSeen = 256 * 257 / 2;
+    constexpr std::int64_t kTiles = 128 * 128 + 128 * 256;
+    CHECK(found.counted.matrix == 2 * 128 * 7 * kSeen);
+    CHECK(found.counted.padding == 2 * 128 * 7 * (kTiles - kSeen));
+}
+
+}  // namespace headroom::test
