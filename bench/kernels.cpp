@@ -1,5 +1,6 @@
 // Every kernel family on one device, op by op, beside a copy of as many bytes:
-//   kernels [cpu|cuda] [FILE]     a table, and with FILE the same as JSON
+//   kernels [cpu|cuda] [FILE] [wgmma]   a table, and with FILE the same as JSON; wgmma: attention
+//                                       alone, with those kernels
 // A rate is what the op declares to move (or to compute) over the median time on the device.
 
 #include <fmt/format.h>
@@ -10,76 +11,13 @@
 #include <random>
 #include <vector>
 
+#include "bench/kernel_cases.h"
 #include "planner/base/json.h"
 #include "planner/step/tape.h"
 #include "runtime/executor.h"
 
 namespace headroom {
 namespace {
-
-struct Input {
-    Shape shape{};
-    DType dtype = DType::bf16;
-    bool parameter = false;
-};
-struct Case {
-    std::string_view name{};
-    Op op{};
-    std::vector<Input> inputs{};
-    Phase phase = Phase::forward;        ///< forward: backward ops are measured, too
-    std::vector<std::size_t> outputs{};  ///< inputs that it writes into; empty: it makes its own
-};
-
-/// Sizes of a device's cases: large enough that nothing stays in a cache.
-struct Sizes {
-    std::int64_t tokens;
-    std::int64_t width;
-    std::int64_t parameters;
-    DType dtype;
-};
-
-std::vector<Case> cases(const Sizes& s) {
-    const Input stream{{s.tokens, s.width}, s.dtype};
-    const Input wide{{s.tokens, 4 * s.width}, s.dtype};
-    const Input gain{{s.width}, s.dtype, true};
-    const Input vector{{s.parameters}, s.dtype};
-    const Input state{{s.parameters}, DType::f32};
-    const AttentionShape shape{.batch = 1, .head_dim = 128, .value_dim = 128};
-    // As in Llama 3: four query heads a key head, sequences of an eighth of the tokens.
-    const AttentionShape short_shape{.batch = 8, .head_dim = 128, .value_dim = 128};
-    const Input grouped{{s.tokens, s.width / 4}, s.dtype};
-    AttentionShape narrow_shape = short_shape;
-    narrow_shape.head_dim = narrow_shape.value_dim = 64;
-    const Input half{{s.tokens, s.width / 2}, s.dtype};
-    const Input eighth{{s.tokens, s.width / 8}, s.dtype};
-    // (weights, gradient, sums, moments ...[, master]): f32 weights are their own master.
-    Case adamw{"adamw",
-               Update{.decayed = s.parameters},
-               {vector, vector, {{2}, DType::f32}, state, state},
-               Phase::update,
-               {0, 3, 4}};
-    if (s.dtype != DType::f32) {
-        adamw.inputs.push_back(state);
-        adamw.outputs = {0, 3, 4, 5};
-    }
-    return {
-        {"copy", Transfer{}, {state}, Phase::update},
-        {"copy of a stream", Transfer{}, {stream}, Phase::update},
-        {"rms_norm", Norm{}, {stream, gain}},
-        {"rms_norm + residual", Norm{.residual = true}, {stream, stream, gain}},
-        {"layer_norm", Norm{.kind = NormKind::layer, .bias = true}, {stream, gain, gain}},
-        {"swiglu", Activate{.gated = true}, {wide, wide}},
-        {"gelu", Activate{.kind = ActivationKind::gelu}, {wide}},
-        adamw,
-        {"linear", Linear{}, {stream, {{4 * s.width, s.width}, s.dtype, true}}},
-        {"attention", Attention{.shape = shape}, {stream, stream, stream}},
-        {"attention, short", Attention{.shape = short_shape}, {stream, grouped, grouped}},
-        {"attention, heads of 64", Attention{.shape = narrow_shape}, {half, eighth, eighth}},
-        {"head_loss",
-         HeadLoss{},
-         {stream, {{32000, s.width}, s.dtype, true}, {{s.tokens}, DType::i32}}},
-    };
-}
 
 /// A case as a graph with its backward ops.
 class Bench {
@@ -202,13 +140,14 @@ Json measure(const Case& c, Backend& backend, int rounds) {
     return rows;
 }
 
-int run(bool cuda, const char* file) {
-    const auto backend = cuda ? make_cuda_backend() : make_cpu_backend();
+int run(bool cuda, const char* file, TensorWords words) {
+    const auto backend = cuda ? make_cuda_backend(0, words) : make_cpu_backend();
     const Sizes sizes = cuda ? Sizes{16384, 4096, std::int64_t{1} << 28, DType::bf16}
                              : Sizes{2048, 1024, std::int64_t{1} << 25, DType::f32};
     Json document{{"device", backend->describe()}, {"rows", Json::array()}};
     fmt::print("{}\n", backend->describe());
     for (const auto& c : cases(sizes)) {
+        if (words == TensorWords::wgmma && !std::holds_alternative<Attention>(c.op)) continue;
         for (auto& row : measure(c, *backend, cuda ? 20 : 5)) document["rows"].push_back(row);
     }
     if (file != nullptr) write_file_atomically(file, document.dump(2) + "\n");
@@ -221,7 +160,9 @@ int run(bool cuda, const char* file) {
 int main(int argc, char** argv) {
     const bool cuda = argc > 1 && std::string_view(argv[1]) == "cuda";
     try {
-        return headroom::run(cuda, argc > 2 ? argv[2] : nullptr);
+        const bool wgmma = argc > 3 && std::string_view(argv[3]) == "wgmma";
+        return headroom::run(cuda, argc > 2 ? argv[2] : nullptr,
+                             wgmma ? headroom::TensorWords::wgmma : headroom::TensorWords::mma);
     } catch (const std::exception& error) {
         fmt::print(stderr, "kernels: {}\n", error.what());
         return EXIT_FAILURE;

@@ -4,9 +4,11 @@
 #include "kernels/cuda_table.h"
 #include "kernels/device/blas.h"
 #include "kernels/device/column_sum.cuh"
+#include "kernels/device/low_rank.cuh"
 #include "kernels/device/number.cuh"
 #include "kernels/device/refuse.h"
 #include "kernels/device/rows.cuh"
+#include "kernels/device/thin_gradient.cuh"
 #include "planner/base/error.h"
 
 namespace headroom {
@@ -80,10 +82,13 @@ Gemm part_of(const Gemm& gemm, bool a_is_wider, std::int64_t first, std::int64_t
     return part;
 }
 
-/// Multiplies. cuBLASLt wants factors of one dtype: an f32 one (the gradient of a router's logits)
+/// Multiplies: what an adapter's rank leaves bound by memory with kernels of ours, all else with
+/// cuBLASLt. It wants factors of one dtype: an f32 one (the gradient of a router's logits)
 /// beside a 16-bit one is rounded first, as every gradient of 16-bit training is, in half of the
 /// workspace and as many of its rows at a time as fit there.
 void multiply(const Gemm& gemm, const Launch& launch) {
+    if (is_low_rank(gemm)) return multiply_low_rank(gemm, launch);
+    if (is_thin_gradient(gemm, launch)) return multiply_thin_gradient(gemm, launch);
     if (gemm.a.dtype == gemm.b.dtype) return multiply_counted(gemm, launch.workspace, launch);
     const bool a_is_wider = gemm.a.dtype == DType::f32;
     const Matrix& wide = a_is_wider ? gemm.a : gemm.b;

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <map>
+#include <set>
 
 #include "kernels/device/cuda_check.h"
 
@@ -151,6 +152,7 @@ struct BlasLibrary::State {
     cublasLtHandle_t handle = nullptr;
     F32Products f32 = F32Products::exact;
     std::map<BlasLayout, Chosen> algorithms{};
+    std::set<BlasLayout> own{};  ///< that kernels of ours take
     std::vector<BlasChoice> choices{};
 
     [[nodiscard]] cublasComputeType_t compute(DType factors) const {
@@ -221,6 +223,10 @@ std::int64_t BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace
                        workspace.data, static_cast<std::size_t>(layout.workspace), queue),
         "cublasLtMatmul");
     return executed_flops(layout, chosen.tile, chosen.depth);
+}
+
+void BlasLibrary::note(const BlasChoice& choice) {
+    if (state_->own.insert(choice.layout).second) state_->choices.push_back(choice);
 }
 
 const std::vector<BlasChoice>& BlasLibrary::choices() const { return state_->choices; }

@@ -32,6 +32,8 @@ public:
     /// Launches the product on the stream and gives the FLOPs that its tiles execute. `workspace`
     /// is device memory on a 256-byte boundary.
     std::int64_t multiply(const Gemm& gemm, const TensorView& workspace, void* stream);
+    /// Puts a kernel of ours, which takes the library's place, among the choices.
+    void note(const BlasChoice& choice);
     /// The algorithms in use, in the order in which their layouts came.
     [[nodiscard]] const std::vector<BlasChoice>& choices() const;
     /// "cuBLASLt 13.0.2".

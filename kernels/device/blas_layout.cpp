@@ -217,15 +217,16 @@ std::string to_string(const BlasChoice& choice) {
     const auto& second = layout.second;
     const auto terms = layout.second_stored == Stored::plain ? second.rows : second.columns;
     // Row by row again: rows and columns of tile and result change places.
-    return fmt::format(
-        "{} x {} x {} {} -> {}, {}{}{}: algorithm {}, tile {}x{}, stages {}, split-K {}, "
-        "{:.1f} MiB, {:.2f} waves",
-        layout.result.columns, layout.result.rows, terms, name(second.dtype),
-        name(layout.result.dtype), letter(layout.second_stored), letter(layout.first_stored),
-        layout.bias ? ", bias" : "", choice.algorithm, choice.tile.columns, choice.tile.rows,
-        stages_name(choice.stages), choice.split_k,
-        static_cast<double>(choice.workspace) / static_cast<double>(kMiB),
-        static_cast<double>(choice.waves));
+    const std::string product = fmt::format(
+        "{} x {} x {} {} -> {}, {}{}{}", layout.result.columns, layout.result.rows, terms,
+        name(second.dtype), name(layout.result.dtype), letter(layout.second_stored),
+        letter(layout.first_stored), layout.bias ? ", bias" : "");
+    const std::string tile = fmt::format("tile {}x{}", choice.tile.columns, choice.tile.rows);
+    if (choice.own) return product + ": own kernel, " + tile;
+    return fmt::format("{}: algorithm {}, {}, stages {}, split-K {}, {:.1f} MiB, {:.2f} waves",
+                       product, choice.algorithm, tile, stages_name(choice.stages), choice.split_k,
+                       static_cast<double>(choice.workspace) / static_cast<double>(kMiB),
+                       static_cast<double>(choice.waves));
 }
 
 }  // namespace headroom

@@ -95,9 +95,10 @@ int stages_depth(int id);
 /// FLOPs of a product whose result is computed in whole tiles, and its sums in whole stages.
 std::int64_t executed_flops(const BlasLayout& layout, const TileShape& tile, int depth);
 
-/// The algorithm that cuBLASLt uses for a layout.
+/// The algorithm that cuBLASLt uses for a layout, or that a kernel of ours takes its place.
 struct BlasChoice {
     BlasLayout layout{};
+    bool own = false;  ///< ours: of the rest, only the tile says something
     int algorithm = -1;
     TileShape tile{};
     int stages = 0;

@@ -149,6 +149,8 @@ TEST_CASE("ChoiceReadsRowByRow") {
         to_string(choice) ==
         "16384 x 1024 x 512 bf16 -> fp32, NT: algorithm 66, tile 256x128, stages 64x4, split-K 1, "
         "1.0 MiB, 1.50 waves");
+    const BlasChoice own{.layout = layout_of(gemm, 0), .own = true, .tile = {64, 8}};
+    CHECK(to_string(own) == "16384 x 1024 x 512 bf16 -> fp32, NT: own kernel, tile 8x64");
 }
 
 TEST_CASE("DtypesThatTheLibraryMultipliesAreThoseOfOneFactorType") {

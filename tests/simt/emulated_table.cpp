@@ -82,6 +82,8 @@ std::int64_t BlasLibrary::multiply(const Gemm& gemm, const TensorView& workspace
     return flops_of(gemm);
 }
 
+void BlasLibrary::note(const BlasChoice& choice) { state_->choices.push_back(choice); }
+
 const std::vector<BlasChoice>& BlasLibrary::choices() const { return state_->choices; }
 
 void fetch(void*, void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }

@@ -30,6 +30,43 @@ inline std::vector<OpCase> linear_cases() {
     };
 }
 
+/// The gradient of an adapter's input: (dy, W [, dx]).
+inline OpCase input_gradient(std::vector<OpInput> inputs) {
+    return {.op = LinearGradInput{.scale = 0.25},
+            .inputs = std::move(inputs),
+            .phase = Phase::backward};
+}
+
+/// Products of an adapter's rank, and the gradients of its matrices: 16 bits have kernels of their
+/// own where 16 bytes can be read at once. Rows and columns end within tiles, ranks within steps of
+/// 16.
+inline std::vector<OpCase> low_rank_cases() {
+    OpInput wide = real({41, 200});
+    wide.dtype = DType::f32;
+    return {
+        {.op = LinearAdd{.scale = 0.5},
+         .inputs = {real({70, 136}), real({70, 16}), parameter({136, 16})}},
+        {.op = LinearAdd{.scale = -2.0},
+         .inputs = {block({9, 72}, 96), block({9, 8}, 24), parameter({72, 8})}},
+        {.op = LinearAdd{.scale = 2.0},
+         .inputs = {real({37, 264}), real({37, 64}), parameter({264, 64})}},
+        {.op = LinearAdd{}, .inputs = {real({5, 1032}), real({5, 24}), parameter({1032, 24})}},
+        // The library's: 17 columns more than whole chunks, a rank of 6.
+        {.op = LinearAdd{}, .inputs = {real({9, 81}), real({9, 16}), parameter({81, 16})}},
+        {.op = LinearAdd{}, .inputs = {real({9, 72}), real({9, 6}), parameter({72, 6})}},
+        {.op = Linear{}, .inputs = {real({70, 136}), parameter({16, 136})}},
+        {.op = Linear{}, .inputs = {block({9, 72}, 96), parameter({12, 72})}},
+        {.op = Linear{.f32_out = true}, .inputs = {real({37, 16}), parameter({72, 16})}},
+        // Rows that several blocks share, and a block takes in turns.
+        {.op = LinearAdd{.scale = 0.5},
+         .inputs = {real({1100, 136}), real({1100, 16}), parameter({136, 16})}},
+        {.op = Linear{}, .inputs = {block({1100, 136}, 160), parameter({24, 136})}},
+        input_gradient({real({70, 24}), real({24, 136}), real({70, 136})}),
+        input_gradient({real({7, 40}), block({40, 160}, 168), block({7, 160}, 200)}),
+        input_gradient({real({41, 8}), real({8, 200}), wide}),
+    };
+}
+
 /// y is f32 beside 16-bit factors, and so is its gradient.
 inline std::vector<OpCase> router_cases() {
     return {
