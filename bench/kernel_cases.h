@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "planner/step/op.h"
+#include "planner/step/step_graph.h"
 #include "planner/step/tensor.h"
 
 // What bench/kernels measures.

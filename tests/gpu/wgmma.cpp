@@ -1,4 +1,9 @@
+#include <cstdint>
+#include <vector>
+
+#include "kernels/cpu/number.h"
 #include "tests/gpu/gpu.h"
+#include "tests/gpu/wgmma_product.h"
 #include "tests/support/attention_cases.h"
 #include "tests/support/same_as_cpu.h"
 
@@ -14,6 +19,29 @@ void check_all(const std::vector<OpCase>& cases) {
 }
 
 }  // namespace
+
+TEST_CASE("GpuWarpgroupsMultiplyMatrices") {
+    if (wgmma_or_skip() == nullptr) return;
+    // Small whole numbers, whose sums are exact.
+    const auto number = [](int i) { return i * 7 % 13 - 6; };
+    const auto numbers = [&](int count) {
+        std::vector<std::uint16_t> bits;
+        for (int i = 0; i < count; ++i) {
+            bits.push_back(BFloat16(static_cast<float>(number(i))).bits);
+        }
+        return bits;
+    };
+    const bool columns_of_a = GENERATE(false, true);
+    const bool columns_of_b = GENERATE(false, true);
+    const auto c = wgmma_product(numbers(64 * 48), numbers(48 * 128), columns_of_a, columns_of_b);
+    for (int i = 0; i < 64 * 128; ++i) {
+        int sum = 0;
+        for (int k = 0; k < 48; ++k) sum += number(i / 128 * 48 + k) * number(k * 128 + i % 128);
+        INFO("row " << i / 128 << " column " << i % 128 << (columns_of_a ? ", columns of a" : "")
+                    << (columns_of_b ? ", columns of b" : ""));
+        REQUIRE(c[static_cast<std::size_t>(i)] == static_cast<float>(sum));
+    }
+}
 
 TEST_CASE("GpuWgmmaAttentionAgreesWithTheCpu") { check_all(wgmma_cases()); }
 

@@ -4,20 +4,16 @@
 #include <vector>
 
 #include "kernels/cuda_table.h"
-#include "kernels/device/panels.cuh"
 #include "tests/support/attention_cases.h"
 #include "tests/support/catch.h"
 #include "tests/support/op_case.h"
 #include "tests/support/same_as_cpu.h"
+#include "tests/support/wgmma_product.cuh"
 
 namespace headroom::test {
 namespace {
 
 using namespace device;
-
-constexpr int kDepth = 48;
-constexpr int kHeight = 64;
-constexpr int kWidth = 128;
 
 template <class T>
 std::vector<T> random_elements(int count, unsigned seed) {
@@ -28,63 +24,21 @@ std::vector<T> random_elements(int count, unsigned seed) {
     return values;
 }
 
-/// Element (row, column) of a matrix in panels of kRows rows.
-template <int kRows, class T>
-T& panel_element(T* panels, int row, int column) {
-    const int chunk = column % 64 / 8 ^ row % 8;
-    return panels[column / 64 * kRows * 64 + row * 64 + chunk * 8 + column % 8];
-}
-
-/// c (64, 128) = a * b by one warpgroup, both factors in shared memory in the way asked for.
-template <class T, Along along_a, Along along_b>
-void multiply_kernel(const T* a, const T* b, float* c) {
-    constexpr int kRowsA = along_a == Along::sum ? kHeight : kDepth;
-    constexpr int kRowsB = along_b == Along::sum ? kWidth : kDepth;
-    T* const a_panels = panel_memory<T>();
-    T* const b_panels = a_panels + 64 * 128;
-    const int thread = static_cast<int>(threadIdx.x);
-    for (int i = thread; i < kHeight * kDepth; i += kWarpgroup) {
-        const int row = i / kDepth;
-        const int k = i % kDepth;
-        (along_a == Along::sum ? panel_element<kRowsA>(a_panels, row, k)
-                               : panel_element<kRowsA>(a_panels, k, row)) = a[i];
-    }
-    for (int i = thread; i < kDepth * kWidth; i += kWarpgroup) {
-        const int k = i / kWidth;
-        const int column = i % kWidth;
-        (along_b == Along::sum ? panel_element<kRowsB>(b_panels, column, k)
-                               : panel_element<kRowsB>(b_panels, k, column)) = b[i];
-    }
-    show_to_products();
-    __syncthreads();
-    Products products;
-    float sums[kWidth / 8][4];
-    multiply<T, kDepth / 16>(products, sums, PanelFactor<kRowsA, along_a>(a_panels),
-                             PanelFactor<kRowsB, along_b>(b_panels));
-    products.wait<0>();
-    products.settle(sums);
-    for (int i = 0; i < kWidth / 2; ++i) {
-        const int row = warp_id() * 16 + lane_id() / 4 + i % 4 / 2 * 8;
-        c[row * kWidth + i / 4 * 8 + lane_id() % 4 * 2 + i % 2] = sums[i / 4][i % 4];
-    }
-}
-
 template <class T, Along along_a, Along along_b>
 void check_product() {
-    const auto a = random_elements<T>(kHeight * kDepth, 1);
-    const auto b = random_elements<T>(kDepth * kWidth, 2);
-    std::vector<float> c(std::size_t{kHeight} * kWidth);
-    launch_kernel(multiply_kernel<T, along_a, along_b>, {1}, {kWarpgroup},
-                  kPanelSwizzle + 4 * std::size_t{64} * 128 * sizeof(T), nullptr, a.data(),
-                  b.data(), c.data());
-    for (int i = 0; i < kHeight * kWidth; ++i) {
+    const auto a = random_elements<T>(kProductRows * kProductTerms, 1);
+    const auto b = random_elements<T>(kProductTerms * kProductColumns, 2);
+    std::vector<float> c(std::size_t{kProductRows} * kProductColumns);
+    launch_kernel(multiply_panels_kernel<T, along_a, along_b>, {1}, {kWarpgroup}, kProductShared,
+                  nullptr, a.data(), b.data(), c.data());
+    for (int i = 0; i < kProductRows * kProductColumns; ++i) {
         double sum = 0.0;
-        for (int k = 0; k < kDepth; ++k) {
-            const T left = a[static_cast<std::size_t>(i / kWidth * kDepth + k)];
-            const T right = b[static_cast<std::size_t>(k * kWidth + i % kWidth)];
+        for (int k = 0; k < kProductTerms; ++k) {
+            const T left = a[static_cast<std::size_t>(i / kProductColumns * kProductTerms + k)];
+            const T right = b[static_cast<std::size_t>(k * kProductColumns + i % kProductColumns)];
             sum += static_cast<double>(to_float(left)) * static_cast<double>(to_float(right));
         }
-        INFO("row " << i / kWidth << " column " << i % kWidth);
+        INFO("row " << i / kProductColumns << " column " << i % kProductColumns);
         REQUIRE(std::abs(static_cast<double>(c[static_cast<std::size_t>(i)]) - sum) < 1e-4);
     }
 }
