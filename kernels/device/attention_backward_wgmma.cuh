@@ -110,7 +110,7 @@ __device__ __forceinline__ PanelFactor<Tile::kKeys, Along::sum> own_keys(const T
 }
 
 /// Scores of a step and what becomes of them: dv, dk and, in shared memory, their gradients.
-/// `meanwhile` is called while the scores are computed, once products before them are done.
+/// `meanwhile` is called while the scores are computed.
 template <class Tile, class T, class Meanwhile>
 __device__ __forceinline__ void take_step(Products& products, const BackwardPanels<Tile>& panels,
                                           const BackwardOperands<T>& a, const KeyPlace& place,
@@ -123,7 +123,6 @@ __device__ __forceinline__ void take_step(Products& products, const BackwardPane
     float s[1][Tile::kScoreTiles][4];
     multiply<T, Tile::kHead / 16>(products, s[0], own_keys<Tile>(panels.k(), group),
                                   QueriesAsColumns(q));
-    products.template wait<1>();
     meanwhile();
     float dp[1][Tile::kScoreTiles][4];
     multiply<T, Tile::kValue / 16>(products, dp[0], own_keys<Tile>(panels.v(), group),
@@ -283,9 +282,12 @@ __device__ __forceinline__ void attend_backward(const BackwardOperands<T>& a) {
             take_turn();
             const QueryStep before = step;
             step = walk.after(step);
-            load(walk.after(step));
             start_dq(products, panels, before.stage, group, dq);
-            take_step<Tile>(products, panels, a, place, step, group, sums, [&] { give(before); });
+            load(walk.after(step));
+            take_step<Tile>(products, panels, a, place, step, group, sums, [&] {
+                products.template wait<1>();
+                give(before);
+            });
         }
         take_turn();
         start_dq(products, panels, step.stage, group, dq);

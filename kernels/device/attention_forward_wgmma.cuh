@@ -74,19 +74,38 @@ __device__ __forceinline__ void weigh_scores(float (&s)[1][Tile::kScoreTiles][4]
     sums.softmax.take(s, rule.unit, shrink);
 }
 
-/// The values of the keys before are added while the scores of these are computed.
-template <class Tile, class T>
-__device__ __forceinline__ void take_keys_of(Products& products, ForwardSums<Tile>& sums,
-                                             const ForwardPanels<Tile>& panels,
-                                             const ForwardOperands<T>& a, const QueryPlace& place,
-                                             int group, int key, int stage) {
-    const int lane_row = place.first + warp_id() * 16 + lane_id() / 4;
-    float s[1][Tile::kScoreTiles][4];
+/// Starts the scores of the keys in `stage`.
+template <class Tile>
+__device__ __forceinline__ void start_scores(Products& products,
+                                             float (&s)[1][Tile::kScoreTiles][4],
+                                             const ForwardPanels<Tile>& panels, int group,
+                                             int stage) {
+    using T = typename Tile::T;
     multiply<T, Tile::kHead / 16>(products, s[0],
                                   PanelFactor<Tile::kRows, Along::sum>(panels.q + group * 64 * 64),
                                   PanelFactor<Tile::kKeys, Along::sum>(panels.k(stage)));
-    multiply_add<T>(products, sums.out[0], sums.p,
-                    PanelFactor<Tile::kKeys, Along::other>(panels.v(stage ^ 1)));
+}
+
+/// Starts the share of the values in `stage`.
+template <class Tile>
+__device__ __forceinline__ void start_values(Products& products, ForwardSums<Tile>& sums,
+                                             const ForwardPanels<Tile>& panels, int stage) {
+    multiply_add<typename Tile::T>(products, sums.out[0], sums.p,
+                                   PanelFactor<Tile::kKeys, Along::other>(panels.v(stage)));
+}
+
+/// The values of the keys before are added while the scores of these are computed. `load` is called
+/// when both are under way.
+template <class Tile, class T, class Load>
+__device__ __forceinline__ void take_keys_of(Products& products, ForwardSums<Tile>& sums,
+                                             const ForwardPanels<Tile>& panels,
+                                             const ForwardOperands<T>& a, const QueryPlace& place,
+                                             int group, int key, int stage, const Load& load) {
+    const int lane_row = place.first + warp_id() * 16 + lane_id() / 4;
+    float s[1][Tile::kScoreTiles][4];
+    start_scores<Tile>(products, s, panels, group, stage);
+    start_values<Tile>(products, sums, panels, stage ^ 1);
+    load(key, stage);
     products.template wait<1>();
     products.settle(s[0]);
     float shrink[1][2];
@@ -98,16 +117,16 @@ __device__ __forceinline__ void take_keys_of(Products& products, ForwardSums<Til
 }
 
 /// The first keys of a block.
-template <class Tile, class T>
+template <class Tile, class T, class Load>
 __device__ __forceinline__ void take_first_keys(Products& products, ForwardSums<Tile>& sums,
                                                 const ForwardPanels<Tile>& panels,
                                                 const ForwardOperands<T>& a,
-                                                const QueryPlace& place, int group) {
+                                                const QueryPlace& place, int group,
+                                                const Load& load) {
     const int lane_row = place.first + warp_id() * 16 + lane_id() / 4;
     float s[1][Tile::kScoreTiles][4];
-    multiply<T, Tile::kHead / 16>(products, s[0],
-                                  PanelFactor<Tile::kRows, Along::sum>(panels.q + group * 64 * 64),
-                                  PanelFactor<Tile::kKeys, Along::sum>(panels.k(0)));
+    start_scores<Tile>(products, s, panels, group, 0);
+    load(place.first_key, 0);
     products.template wait<0>();
     products.settle(s[0]);
     float shrink[1][2];
@@ -130,35 +149,33 @@ __device__ __forceinline__ void attend(const ForwardOperands<T>& a) {
     load_key_panels<Tile, Tile::kHead>(copies, panels.k(0), a, a.k, place.first_key, Tile::kHead);
     copies.commit();
     // All that was copied is there for all; what the step before used is free.
-    const auto turn = [&](int key, int stage) {
+    const auto meet = [&] {
         copies.template wait<0>();
         show_to_products();
         __syncthreads();
+    };
+    const auto load = [&](int key, int stage) {
         const int next = key + Tile::kKeys;
         if (next < place.end_key) {
             load_key_panels<Tile, Tile::kHead>(copies, panels.k(stage ^ 1), a, a.k, next,
                                                Tile::kHead);
         }
-        if (key < place.end_key) {
-            load_key_panels<Tile, Tile::kValue>(copies, panels.v(stage), a, a.v, key, Tile::kValue);
-        }
+        load_key_panels<Tile, Tile::kValue>(copies, panels.v(stage), a, a.v, key, Tile::kValue);
         copies.commit();
     };
     Products products;
     ForwardSums<Tile> sums;
     clear(sums.out);
-    turn(place.first_key, 0);
-    take_first_keys<Tile>(products, sums, panels, a, place, group);
+    meet();
+    take_first_keys<Tile>(products, sums, panels, a, place, group, load);
     int stage = 1;
-    int key = place.first_key + Tile::kKeys;
-    for (; key < place.end_key; key += Tile::kKeys) {
-        turn(key, stage);
-        take_keys_of<Tile>(products, sums, panels, a, place, group, key, stage);
+    for (int key = place.first_key + Tile::kKeys; key < place.end_key; key += Tile::kKeys) {
+        meet();
+        take_keys_of<Tile>(products, sums, panels, a, place, group, key, stage, load);
         stage ^= 1;
     }
-    turn(key, stage);
-    multiply_add<T>(products, sums.out[0], sums.p,
-                    PanelFactor<Tile::kKeys, Along::other>(panels.v(stage ^ 1)));
+    meet();
+    start_values<Tile>(products, sums, panels, stage ^ 1);
     products.template wait<0>();
     products.settle(sums.out[0]);
     finish_rows<Tile>(sums.out, sums.softmax, a, place, warp_id() * 16);
