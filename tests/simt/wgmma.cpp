@@ -104,6 +104,9 @@ TEST_CASE("DescriptorsOfFactorsAreWhatThePtxManualSays") {
     // of 128 bytes is 1 from bit 62 on.
     static_assert(factor_code(0, 16) == 0x4000'0040'0001'0000U);
     static_assert(factor_code(0x1C400, 8192) == 0x4000'0040'0200'1C40U);
+    // What Triton 3.4 ors into the address of a bf16 factor of 128 rows that sm_90 reads across
+    // them (tl.dot of (64, 128) and (128, 128), both transposed); 16 rows on, it adds 2048.
+    static_assert(factor_code(0, kPanelBytes<128>) == 4611686293372403712U);
     CHECK(swizzled(0x000U) == 0x000U);
     CHECK(swizzled(0x080U) == 0x090U);
     CHECK(swizzled(0x7F4U) == 0x784U);
