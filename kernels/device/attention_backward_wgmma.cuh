@@ -102,20 +102,21 @@ struct WgmmaSums {
     float dv[1][Tile::kValueTiles][4];
 };
 
-/// The keys' factors of a warpgroup.
+/// The keys' factors of a warpgroup. Their descriptors are not kept: registers are the sums'.
 template <class Tile, class T>
 __device__ __forceinline__ PanelFactor<Tile::kKeys, Along::sum> own_keys(const T* panels,
                                                                          int group) {
-    return PanelFactor<Tile::kKeys, Along::sum>(panels + group * 64 * (kPanelRow / sizeof(T)));
+    return PanelFactor<Tile::kKeys, Along::sum>(panels +
+                                                recomputed(group) * 64 * (kPanelRow / sizeof(T)));
 }
 
 /// Scores of a step and what becomes of them: dv, dk and, in shared memory, their gradients.
-/// `meanwhile` is called while the scores are computed.
-template <class Tile, class T, class Meanwhile>
+/// `meanwhile` is called while the scores are computed, `ending` while the last sums are.
+template <class Tile, class T, class Meanwhile, class Ending>
 __device__ __forceinline__ void take_step(Products& products, const BackwardPanels<Tile>& panels,
                                           const BackwardOperands<T>& a, const KeyPlace& place,
                                           const QueryStep& step, int group, WgmmaSums<Tile>& sums,
-                                          const Meanwhile& meanwhile) {
+                                          const Meanwhile& meanwhile, const Ending& ending) {
     using QueriesAsColumns = PanelFactor<Tile::kQueries, Along::sum>;
     using QueriesAsTerms = PanelFactor<Tile::kQueries, Along::other>;
     const T* const q = panels.q(step.stage);
@@ -144,6 +145,7 @@ __device__ __forceinline__ void take_step(Products& products, const BackwardPane
     pack_fragments<T>(gradients, s);
     put_packed<Tile::kKeys>(panels.dscores(step.stage), row, gradients);
     multiply_add<T>(products, sums.dk[0], gradients, QueriesAsTerms(q));
+    ending();
     products.template wait<0>();
     products.settle(sums.dv[0]);
     products.settle(sums.dk[0]);
@@ -234,8 +236,8 @@ __device__ __forceinline__ void load_keys(AsyncCopies& copies, const BackwardPan
 }
 
 /// A block's work. Between two barriers, products of one step's dq and of the next step's scores
-/// and sums follow each other; the turn to add to dq is taken before the first and passed on after
-/// the second.
+/// and sums follow each other. One thread awaits and passes on the turns to add to dq, while
+/// products run: before a barrier and after one, for neither waits for memory in a few cycles.
 template <class Tile, class T>
 __device__ __forceinline__ void attend_backward(const BackwardOperands<T>& a) {
     const KeyPlace place = take_keys<Tile>(a);
@@ -263,38 +265,41 @@ __device__ __forceinline__ void attend_backward(const BackwardOperands<T>& a) {
     load(step);
     meet();
     if (walk.has(step)) {
-        load(walk.after(step));
-        take_step<Tile>(products, panels, a, place, step, group, sums, [] {});
-        DqTurn turn{};
-        QueryShare<Tile> dq;
+        DqTurn turn{};    // of the step whose share of dq is next
+        DqTurn before{};  // that has been taken and not passed on
         const auto take_turn = [&] {
-            const DqTurn next = DqTurn::of<Tile>(a, place, step);
-            next.await();
-            meet();
-            turn.pass();
-            turn = next;
+            turn = DqTurn::of<Tile>(a, place, step);
+            turn.await();
         };
+        QueryShare<Tile> dq;
         const auto give = [&](const QueryStep& to) {
             products.settle(dq.sum[0]);
             give_to_dq<Tile>(a, query_row(), to, dq, turn.number == 0, turn.last);
+            before = turn;
         };
+        load(walk.after(step));
+        take_step<Tile>(
+            products, panels, a, place, step, group, sums, [] {}, take_turn);
         while (walk.has(walk.after(step))) {
-            take_turn();
-            const QueryStep before = step;
+            meet();
+            const QueryStep done = step;
             step = walk.after(step);
-            start_dq(products, panels, before.stage, group, dq);
+            start_dq(products, panels, done.stage, group, dq);
+            before.pass();
             load(walk.after(step));
-            take_step<Tile>(products, panels, a, place, step, group, sums, [&] {
+            const auto give_done = [&] {
                 products.template wait<1>();
-                give(before);
-            });
+                give(done);
+            };
+            take_step<Tile>(products, panels, a, place, step, group, sums, give_done, take_turn);
         }
-        take_turn();
+        meet();
         start_dq(products, panels, step.stage, group, dq);
+        before.pass();
         products.template wait<0>();
         give(step);
         __syncthreads();
-        turn.pass();
+        before.pass();
     }
     store_wgmma_keys<Tile>(panels, a, place, sums);
 }
