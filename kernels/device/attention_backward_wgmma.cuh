@@ -236,8 +236,8 @@ __device__ __forceinline__ void load_keys(AsyncCopies& copies, const BackwardPan
 }
 
 /// A block's work. Between two barriers, products of one step's dq and of the next step's scores
-/// and sums follow each other. One thread awaits and passes on the turns to add to dq, while
-/// products run: before a barrier and after one, for neither waits for memory in a few cycles.
+/// and sums follow each other. One thread awaits and passes on the turns to add to dq, which takes
+/// as long as memory does: while products run, before a barrier and after one.
 template <class Tile, class T>
 __device__ __forceinline__ void attend_backward(const BackwardOperands<T>& a) {
     const KeyPlace place = take_keys<Tile>(a);
