@@ -25,14 +25,7 @@ __device__ __forceinline__ void load_step(AsyncCopies& copies, const BackwardOpe
         copies, shared.dout(step.stage),
         HeadRows<const T>{a.dout.at(row, std::int64_t{step.head} * a.value_dim), a.dout.stride,
                           rows, a.value_dim});
-    const int i = static_cast<int>(threadIdx.x);
-    if (i < Tile::kQueries) {
-        const bool there = i < rows;
-        copies.copy4(SharedAddress(shared.lse(step.stage) + i), a.lse.at(row + i, step.head),
-                     there);
-        copies.copy4(SharedAddress(shared.delta(step.stage) + i), a.delta.at(row + i, step.head),
-                     there);
-    }
+    load_row_numbers<Tile>(copies, a, row, step, shared.lse(step.stage), shared.delta(step.stage));
     copies.commit();
 }
 
@@ -149,7 +142,6 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
     const BackwardShared<Tile> shared;
     const KeyPlace place = take_keys<Tile>(a);
     const std::int64_t query_row = std::int64_t{place.sequence} * a.rule.queries;
-    const int query_tiles = (a.rule.queries + Tile::kQueries - 1) / Tile::kQueries;
     AsyncCopies copies;
     load_tile<Tile::kThreads, Tile::kKeys, Tile::kHead>(
         copies, shared.k(), key_rows<const T, const T>(a.k, place, a.head_dim));
@@ -166,15 +158,14 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
     KeySums<Tile> sums;
     clear(sums.dk);
     clear(sums.dv);
-    unsigned* taken = nullptr;  // the counter whose turn the block has not passed on
-    unsigned turn = 0;
+    DqTurn turn{};  // that the block has taken and not passed on
     int head = -1;
     QueryStep step = walk.next;
     load_next();
     while (step.head < walk.end_head) {
         copies.template wait<0>();
         __syncthreads();
-        if (taken != nullptr && threadIdx.x == 0) pass_turn(taken, turn + 1);
+        turn.pass();
         if (!a.rule.plain() && step.head != head) {
             head = step.head;
             a.rule.copy_head_row(shared.head_row(), head);
@@ -183,19 +174,16 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
         const QueryStep following = walk.next;
         load_next();
         take_step<Tile>(a, place, step, sums);
-        const KeyBlocks sharing = key_blocks<Tile>(a.rule, step.tile);
-        taken = a.turns + (std::int64_t{place.sequence} * a.heads + step.head) * query_tiles +
-                step.tile;
-        turn = static_cast<unsigned>(place.block - sharing.first);
-        if (threadIdx.x == 0) await_turn(taken, turn);
+        turn = DqTurn::of<Tile>(a, place, step);
+        turn.await();
         __syncthreads();
         if constexpr (Tile::kColumnWarps > 1) take_shared_step<Tile>(step.stage, sums);
-        add_to_dq<Tile>(a, query_row, step, turn == 0, place.block == sharing.last);
+        add_to_dq<Tile>(a, query_row, step, turn.number == 0, turn.last);
         step = following;
     }
     copies.template wait<0>();
     __syncthreads();
-    if (taken != nullptr && threadIdx.x == 0) pass_turn(taken, turn + 1);
+    turn.pass();
     store_keys<Tile>(a, place, sums);
 }
 

@@ -208,4 +208,39 @@ __device__ __forceinline__ void finish_dq(const BackwardOperands<T>& a, std::int
                     });
 }
 
+/// Starts the copies of lse and delta of a step's queries, of which the first is row `row`.
+template <class Tile, class T>
+__device__ __forceinline__ void load_row_numbers(AsyncCopies& copies, const BackwardOperands<T>& a,
+                                                 std::int64_t row, const QueryStep& step,
+                                                 float* lse, float* delta) {
+    const int i = static_cast<int>(threadIdx.x);
+    if (i >= Tile::kQueries) return;
+    const bool there = i < a.rule.queries - step.tile * Tile::kQueries;
+    copies.copy4(SharedAddress(lse + i), a.lse.at(row + i, step.head), there);
+    copies.copy4(SharedAddress(delta + i), a.delta.at(row + i, step.head), there);
+}
+
+/// A block's turn to add to a tile of dq.
+struct DqTurn {
+    unsigned* at = nullptr;
+    unsigned number = 0;
+    bool last = false;  ///< of the tile's
+
+    template <class Tile, class T>
+    __device__ __forceinline__ static DqTurn of(const BackwardOperands<T>& a, const KeyPlace& place,
+                                                const QueryStep& step) {
+        const int tiles = (a.rule.queries + Tile::kQueries - 1) / Tile::kQueries;
+        const KeyBlocks sharing = key_blocks<Tile>(a.rule, step.tile);
+        const std::int64_t head = std::int64_t{place.sequence} * a.heads + step.head;
+        return {a.turns + head * tiles + step.tile,
+                static_cast<unsigned>(place.block - sharing.first), place.block == sharing.last};
+    }
+    __device__ __forceinline__ void await() const {
+        if (threadIdx.x == 0) await_turn(at, number);
+    }
+    __device__ __forceinline__ void pass() const {
+        if (at != nullptr && threadIdx.x == 0) pass_turn(at, number + 1);
+    }
+};
+
 }  // namespace headroom::device

@@ -84,14 +84,7 @@ __device__ __forceinline__ void load_step(AsyncCopies& copies, const BackwardPan
         copies, panels.dout(step.stage),
         HeadRows<const T>{a.dout.at(row, std::int64_t{step.head} * Tile::kValue), a.dout.stride,
                           rows, Tile::kValue});
-    const int i = static_cast<int>(threadIdx.x);
-    if (i < Tile::kQueries) {
-        const bool there = i < rows;
-        copies.copy4(SharedAddress(panels.lse(step.stage) + i), a.lse.at(row + i, step.head),
-                     there);
-        copies.copy4(SharedAddress(panels.delta(step.stage) + i), a.delta.at(row + i, step.head),
-                     there);
-    }
+    load_row_numbers<Tile>(copies, a, row, step, panels.lse(step.stage), panels.delta(step.stage));
     copies.commit();
 }
 
@@ -201,29 +194,6 @@ __device__ __forceinline__ void store_wgmma_keys(const BackwardPanels<Tile>& pan
     store_panels<Tile::kThreads, Tile::kKeys, Tile::kKeys, Tile::kValue>(
         panels.v(), 0, key_rows<T, T>(a.dv, place, Tile::kValue), thread);
 }
-
-/// A block's turn to add to a tile of dq.
-struct DqTurn {
-    unsigned* at = nullptr;
-    unsigned number = 0;
-    bool last = false;  ///< of the tile's
-
-    template <class Tile, class T>
-    __device__ __forceinline__ static DqTurn of(const BackwardOperands<T>& a, const KeyPlace& place,
-                                                const QueryStep& step) {
-        const int tiles = (a.rule.queries + Tile::kQueries - 1) / Tile::kQueries;
-        const KeyBlocks sharing = key_blocks<Tile>(a.rule, step.tile);
-        const std::int64_t head = std::int64_t{place.sequence} * a.heads + step.head;
-        return {a.turns + head * tiles + step.tile,
-                static_cast<unsigned>(place.block - sharing.first), place.block == sharing.last};
-    }
-    __device__ __forceinline__ void await() const {
-        if (threadIdx.x == 0) await_turn(at, number);
-    }
-    __device__ __forceinline__ void pass() const {
-        if (at != nullptr && threadIdx.x == 0) pass_turn(at, number + 1);
-    }
-};
 
 template <class Tile, class T>
 __device__ __forceinline__ void load_keys(AsyncCopies& copies, const BackwardPanels<Tile>& panels,

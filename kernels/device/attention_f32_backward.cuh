@@ -97,11 +97,7 @@ __device__ __forceinline__ void load_f32_step(AsyncCopies& copies, const Backwar
     load_f32_tile<Tile::kThreads, Tile::kQueries, Tile::kColumns, Tile::kPitch>(
         copies, shared.dout(),
         {a.dout.at(row, std::int64_t{step.head} * a.value_dim), a.dout.stride, rows, a.value_dim});
-    const int i = static_cast<int>(threadIdx.x);
-    if (i < Tile::kQueries) {
-        copies.copy4(SharedAddress(shared.lse() + i), a.lse.at(row + i, step.head), i < rows);
-        copies.copy4(SharedAddress(shared.delta() + i), a.delta.at(row + i, step.head), i < rows);
-    }
+    load_row_numbers<Tile>(copies, a, row, step, shared.lse(), shared.delta());
     copies.commit();
 }
 
@@ -239,20 +235,21 @@ __device__ __forceinline__ void finish_f32_dq(const BackwardOperands<float>& a,
 template <class Tile>
 __device__ __forceinline__ void add_f32_dq(const BackwardOperands<float>& a,
                                            std::int64_t sequence_row, const QueryStep& step,
-                                           const unsigned* turns, unsigned turn, bool last) {
+                                           const DqTurn& turn) {
     const F32BackwardShared<Tile> shared;
     F32QueryShare<Tile> share;
     clear(share.sum);
     add_transposed<Tile::kKeys, Tile::kScorePitch, Tile::kPitch>(
         share.sum, shared.dscores() + share.query, shared.k() + share.column);
-    if (lane_id() == 0) await_turn(turns, turn);
+    if (lane_id() == 0) await_turn(turn.at, turn.number);
     __syncwarp();
-    if (last) return finish_f32_dq<Tile>(a, sequence_row, step, share, turn == 0);
+    const bool first = turn.number == 0;
+    if (turn.last) return finish_f32_dq<Tile>(a, sequence_row, step, share, first);
     share.each_row(a, sequence_row, step, [&](int i, std::int64_t row, std::int64_t column) {
 #pragma unroll
         for (int n = 0; n < 2; ++n) {
             float* const at = a.sums.at(row, column + 2 * n);
-            turn == 0 ? write(at, share.pair(i, n)) : add_in_memory(at, share.pair(i, n));
+            first ? write(at, share.pair(i, n)) : add_in_memory(at, share.pair(i, n));
         }
     });
 }
@@ -288,7 +285,6 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
     const F32BackwardShared<Tile> shared;
     const KeyPlace place = take_keys<Tile>(a);
     const std::int64_t query_row = std::int64_t{place.sequence} * a.rule.queries;
-    const int query_tiles = (a.rule.queries + Tile::kQueries - 1) / Tile::kQueries;
     AsyncCopies copies;
     load_f32_tile<Tile::kThreads, Tile::kKeys, Tile::kColumns, Tile::kPitch>(
         copies, shared.k(), key_rows<const float, const float>(a.k, place, a.head_dim));
@@ -300,14 +296,13 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
 
     F32KeySums sums;
     clear(sums);
-    unsigned* taken = nullptr;  // the counter whose turn the block has not passed on
-    unsigned turn = 0;
+    DqTurn turn{};  // that the block has taken and not passed on
     int head = -1;
     while (walk.more()) {
         const QueryStep step = walk.next;
         copies.template wait<0>();
         __syncthreads();
-        if (taken != nullptr && threadIdx.x == 0) pass_turn(taken, turn + 1);
+        turn.pass();
         if (!a.rule.plain() && step.head != head) {
             head = step.head;
             a.rule.copy_head_row(shared.head_row(), head);
@@ -317,15 +312,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
         __syncthreads();  // nobody reads the queries any more
         walk.advance();
         if (walk.more()) load_f32_step<Tile>(copies, a, query_row, walk.next);
-        const KeyBlocks sharing = key_blocks<Tile>(a.rule, step.tile);
-        taken = a.turns + (std::int64_t{place.sequence} * a.heads + step.head) * query_tiles +
-                step.tile;
-        turn = static_cast<unsigned>(place.block - sharing.first);
-        add_f32_dq<Tile>(a, query_row, step, taken, turn, place.block == sharing.last);
+        turn = DqTurn::of<Tile>(a, place, step);
+        add_f32_dq<Tile>(a, query_row, step, turn);
     }
     copies.template wait<0>();
     __syncthreads();
-    if (taken != nullptr && threadIdx.x == 0) pass_turn(taken, turn + 1);
+    turn.pass();
     store_f32_keys<Tile>(a, place, sums);
 }
 

@@ -160,24 +160,19 @@ __device__ __forceinline__ void finish_f32_rows(const ForwardOperands<float>& a,
     const float sink = a.sinks == nullptr ? -INFINITY : a.sinks[place.head] * kLog2E;
 #pragma unroll
     for (int i = 0; i < Tile::kLaneRows; ++i) {
-        float sum = across_row(sums.sum[i], [](float x, float y) { return x + y; });
-        const float maximum = sums.maximum[i] * a.rule.unit;
-        const float top = fmaxf(maximum, sink);
-        const float base = top == -INFINITY ? 0.0F : top;
-        const float share = power_of_two(maximum - base);
-        sum = sum * share + power_of_two(sink - base);
-        const float factor = sum > 0.0F ? share / sum : 0.0F;
+        const float sum = across_row(sums.sum[i], [](float x, float y) { return x + y; });
+        const RowEnd end(sum, sums.maximum[i] * a.rule.unit, sink);
         const int at = query + LaneCell::kRows * i;
         if (at >= place.count) continue;
         const std::int64_t row = place.row + at;
-        if (cell.column == 0) *a.lse.at(row, place.head) = (base + log2f(sum)) * kLn2;
+        if (cell.column == 0) *a.lse.at(row, place.head) = end.lse;
 #pragma unroll
         for (int j = 0; j < Tile::kLaneColumns; j += 4) {
             const int column = 4 * cell.column + LaneCell::kColumns * j;
             if (column >= a.value_dim) continue;
             Floats<4> out;
 #pragma unroll
-            for (int x = 0; x < 4; ++x) out[x] = sums.out[i][j + x] * factor;
+            for (int x = 0; x < 4; ++x) out[x] = sums.out[i][j + x] * end.factor;
             store<4>(a.out.at(row, std::int64_t{place.head} * a.value_dim + column), out);
         }
     }

@@ -201,6 +201,21 @@ __device__ __forceinline__ void shape_scores(float (&s)[Tile::kRowTiles][Tile::k
     mask_scores<Tile>(s, rule, place, row, key, tile_key);
 }
 
+/// What a row's sums are multiplied by at the end, with the sink's share, and its lse. The maximum
+/// and the sink are in units of log 2; no sink: -infinity.
+struct RowEnd {
+    float factor;
+    float lse;
+    __device__ __forceinline__ RowEnd(float sum, float maximum, float sink) {
+        const float top = fmaxf(maximum, sink);
+        const float base = top == -INFINITY ? 0.0F : top;
+        const float share = power_of_two(maximum - base);
+        sum = sum * share + power_of_two(sink - base);
+        factor = sum > 0.0F ? share / sum : 0.0F;
+        lse = (base + log2f(sum)) * kLn2;
+    }
+};
+
 /// Divides by the sums (with the sink's share) and writes lse. `warp_row`: the warp's first query
 /// of the block's.
 template <class Tile, class T>
@@ -217,15 +232,11 @@ __device__ __forceinline__ void finish_rows(float (&out)[Tile::kRowTiles][Tile::
             float sum = softmax.sum[r][half];
             sum += __shfl_xor_sync(simt::kAllLanes, sum, 1);
             sum += __shfl_xor_sync(simt::kAllLanes, sum, 2);
-            const float maximum = softmax.maximum[r][half] * a.rule.unit;
-            const float top = fmaxf(maximum, sink);
-            const float base = top == -INFINITY ? 0.0F : top;
-            const float share = power_of_two(maximum - base);
-            sum = sum * share + power_of_two(sink - base);
-            factor[r][half] = sum > 0.0F ? share / sum : 0.0F;
+            const RowEnd end(sum, softmax.maximum[r][half] * a.rule.unit, sink);
+            factor[r][half] = end.factor;
             const int query = warp_row + lane_id() / 4 + 16 * r + 8 * half;
             if (lane_id() % 4 == 0 && query < place.count) {
-                *a.lse.at(place.row + query, place.head) = (base + log2f(sum)) * kLn2;
+                *a.lse.at(place.row + query, place.head) = end.lse;
             }
         }
     }

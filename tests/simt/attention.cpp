@@ -21,21 +21,7 @@ const KernelTable& table() {
     return rows;
 }
 
-void check_close(const OpResult& found, const OpResult& expected, double tolerance) {
-    CHECK(found.counted.matrix == expected.counted.matrix);
-    for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
-        INFO("output " << i);
-        CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);
-    }
-    for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
-        INFO("gradient of input " << i);
-        CHECK(relative_difference(found.gradients[i], expected.gradients[i]) <= tolerance);
-    }
-}
-
-double tolerance(DType dtype) {
-    return dtype == DType::f32 ? 1e-5 : dtype == DType::f16 ? 2e-3 : 1e-2;
-}
+double tolerance(DType dtype) { return kAttentionTolerances.of(dtype); }
 
 /// Forward and backward against the CPU's.
 void check(const OpCase& c, DType dtype) {

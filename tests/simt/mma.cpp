@@ -1,9 +1,9 @@
 #include <cmath>
 #include <cstdint>
-#include <random>
 #include <vector>
 
 #include "kernels/device/attention_tile.cuh"
+#include "tests/simt/elements.h"
 #include "tests/support/catch.h"
 
 namespace headroom::test {
@@ -51,15 +51,6 @@ void multiply_kernel(const T* a, const T* b, float* c) {
         c[row * kColumns + tile * 8 + lane_id() % 4 * 2 + i % 2] =
             sums[i / 4 / kTiles][tile][i % 4];
     }
-}
-
-template <class T>
-std::vector<T> random_elements(int count, unsigned seed) {
-    std::mt19937 random(seed);
-    std::normal_distribution<float> normal;
-    std::vector<T> values;
-    for (int i = 0; i < count; ++i) values.push_back(from_float<T>(normal(random)));
-    return values;
 }
 
 template <class T, Stored kA, Stored kB>

@@ -1,9 +1,9 @@
 #include <cmath>
 #include <cstdint>
-#include <random>
 #include <vector>
 
 #include "kernels/cuda_table.h"
+#include "tests/simt/elements.h"
 #include "tests/support/attention_cases.h"
 #include "tests/support/catch.h"
 #include "tests/support/op_case.h"
@@ -14,15 +14,6 @@ namespace headroom::test {
 namespace {
 
 using namespace device;
-
-template <class T>
-std::vector<T> random_elements(int count, unsigned seed) {
-    std::mt19937 random(seed);
-    std::normal_distribution<float> normal;
-    std::vector<T> values;
-    for (int i = 0; i < count; ++i) values.push_back(from_float<T>(normal(random)));
-    return values;
-}
 
 template <class T, Along along_a, Along along_b>
 void check_product() {
@@ -75,24 +66,12 @@ const KernelTable& table() {
     return rows;
 }
 
-void check_close(const OpResult& found, const OpResult& expected, double tolerance) {
-    CHECK(found.counted.matrix == expected.counted.matrix);
-    for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
-        INFO("output " << i);
-        CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);
-    }
-    for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
-        INFO("gradient of input " << i);
-        CHECK(relative_difference(found.gradients[i], expected.gradients[i]) <= tolerance);
-    }
-}
-
 /// Forward and backward against the CPU's, and the same bits in the other order.
 void check(const OpCase& c, DType dtype) {
     const auto& sizes = c.inputs.front().shape;
     INFO(name(dtype) << " " << to_string(sizes));
     const OpResult found = run(c, dtype, table());
-    check_close(found, run(c, dtype), dtype == DType::f16 ? 2e-3 : 1e-2);
+    check_close(found, run(c, dtype), kAttentionTolerances.of(dtype));
     const simt::ScopedOrder scope(simt::Order::reverse);
     check_close(run(c, dtype, table()), found, 0.0);
 }

@@ -34,36 +34,36 @@ struct Tolerances {
     double f32;
     double bf16;
     double f16;
+    [[nodiscard]] double of(DType dtype) const {
+        return dtype == DType::f32 ? f32 : dtype == DType::bf16 ? bf16 : f16;
+    }
 };
 /// Sums are taken in another order and rounded once.
 inline constexpr Tolerances kSumTolerances{.f32 = 3e-6, .bf16 = 8e-3, .f16 = 1e-3};
 /// Probabilities are rounded to 16 bits between the two products, on the GPU unnormalized.
 inline constexpr Tolerances kAttentionTolerances{.f32 = 1e-5, .bf16 = 1e-2, .f16 = 2e-3};
 
+inline void check_close(const OpResult& found, const OpResult& expected, double tolerance) {
+    CHECK(found.counted.matrix == expected.counted.matrix);
+    for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
+        INFO("output " << i);
+        CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);
+    }
+    for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
+        INFO("gradient of input " << i);
+        CHECK(relative_difference(found.gradients[i], expected.gradients[i]) <= tolerance);
+    }
+}
+
 /// Forward and backward of a case on `device`, a backend or a table of kernels for this process's
 /// memory, and with the CPU's kernels: the same up to the last places of the dtype.
 template <class Device>
 void check_same_as_cpu(const OpCase& c, Device& device,
                        const Tolerances& tolerances = kSumTolerances) {
-    struct Row {
-        DType dtype;
-        double tolerance;
-    };
-    for (const auto& [dtype, tolerance] :
-         {Row{DType::f32, tolerances.f32}, Row{DType::bf16, tolerances.bf16},
-          Row{DType::f16, tolerances.f16}}) {
+    for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
         INFO(name(c.op) << " of " << first_shape(c) << " " << name(dtype));
         const OpResult expected = run(c, dtype);
-        const OpResult found = run(c, dtype, device);
-        CHECK(found.counted.matrix == expected.counted.matrix);
-        for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
-            INFO("output " << i);
-            CHECK(relative_difference(found.outputs[i], expected.outputs[i]) <= tolerance);
-        }
-        for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
-            INFO("gradient of input " << i);
-            CHECK(relative_difference(found.gradients[i], expected.gradients[i]) <= tolerance);
-        }
+        check_close(run(c, dtype, device), expected, tolerances.of(dtype));
     }
 }
 
