@@ -28,7 +28,7 @@ std::string memory_table(const EngineForecast& forecast) {
     table.add({"states", gib(memory.states), "weights, gradients, master weights, moments"});
     table.add({"buffers", gib(memory.buffers), "of the framework, and gathered weights"});
     table.add({"the step's own", gib(memory.transient),
-               "activations, their gradients and scratch, most at once"});
+               "activations, their gradients and scratch, or the update's copies, most at once"});
     table.add({"allocated", gib(memory.allocated), "torch.cuda.max_memory_allocated"});
     table.add({"reserved", gib(memory.reserved), "torch.cuda.max_memory_reserved"});
     table.add({"process", gib(memory.process),

@@ -81,6 +81,17 @@ Bytes outside_of(const HardwareProfile& gpu, const Engine& engine) {
     return context + engine.buffers.outside;
 }
 
+/// While weights are updated: nothing of a batch is left, all gradients are there, and copies of
+/// them.
+EngineMemory memory_of_update(const StateMemory& states, std::int64_t stage) {
+    EngineMemory out{.stage = stage,
+                     .states = states.kept(),
+                     .buffers = states.buffers,
+                     .transient = std::max(states.update, states.flat)};
+    out.allocated = out.states + out.buffers + out.transient;
+    return out;
+}
+
 EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
                           const EngineSettings& settings, std::int64_t index, Replay replay) {
     const Lowering lowering = engine_step(request, engine_stage(request, settings, index));
@@ -94,10 +105,10 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
         states.buffers + states.gathered + batch_buffers(request, engine, lowering, in_flight);
     out.transient = peak_of(program, in_flight);
     out.allocated = out.states + out.buffers + out.transient;
-    if (!settings.updates_in_backward) {  // else all gradients are never there at once
-        const Bytes update = std::max(states.update, states.flat);
-        out.allocated = std::max(out.allocated, states.kept() + states.buffers + update);
-    }
+    const EngineMemory updating = memory_of_update(states, index);
+    // Updated within the backward pass, all gradients are never there at once.
+    const bool at_update = !settings.updates_in_backward && updating.allocated > out.allocated;
+    if (at_update) out.allocated = updating.allocated;
     out.reserved = out.allocated;
     if (settings.graphs_feed_forward) {
         EngineSettings eager = settings;
@@ -108,6 +119,11 @@ EngineMemory stage_memory(const PlanRequest& request, const Engine& engine,
         const StageStep step{lowering, states, program, in_flight};
         out.reserved = reserved_memory(step, engine, settings, out,
                                        gpu.memory_capacity - outside_of(gpu, engine));
+    }
+    if (at_update) {
+        out.states = updating.states;
+        out.buffers = updating.buffers;
+        out.transient = updating.transient;
     }
     return out;
 }

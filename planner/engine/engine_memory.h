@@ -9,7 +9,8 @@ struct EngineMemory {
     std::int64_t stage = 0;
     Bytes states{};     ///< weights, gradients, master and moments
     Bytes buffers{};    ///< of the framework, and weights gathered for use
-    Bytes transient{};  ///< most of activations, gradients of activations and scratch at once
+    Bytes transient{};  ///< most at once of activations, their gradients and scratch, or of the
+                        ///< update's copies
     Bytes allocated{};  ///< torch.cuda.max_memory_allocated
     Bytes reserved{};   ///< torch.cuda.max_memory_reserved
     Bytes process{};    ///< nvidia-smi: with context and libraries

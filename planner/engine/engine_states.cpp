@@ -81,7 +81,8 @@ void add_unit(StateMemory& out, const StateUnit& unit, const StateBytes& each,
               const Shards& shards) {
     const auto elements = static_cast<double>(unit.elements);
     if (each.weight_sharded_as_master) {
-        out.weights += bytes_of_elements(elements, each.master / shards.weights);
+        // Sharded with the gradients: stage 2 gives up sharding of what is computed with alone.
+        out.weights += bytes_of_elements(elements, each.master / shards.gradients);
     } else {
         out.weights += bytes_of_elements(elements, each.weight / shards.weights);
         out.optimizer += bytes_of_elements(elements, each.master / shards.optimizer);

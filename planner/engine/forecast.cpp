@@ -43,7 +43,10 @@ EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
                              "is adafactor, whose states no framework engine models");
     }
     if (engine.decomposition.attention.packed_view) settings.adapter = AdapterForm::merged;
-    settings.gradient_bytes = static_cast<double>(bytes_of(1, train.gradient));
+    // Where the shard that stays is the fp32 master, its gradient has the same dtype.
+    if (!engine.states.weight_sharded_as_master) {
+        settings.gradient_bytes = static_cast<double>(bytes_of(1, train.gradient));
+    }
     return settings;
 }
 

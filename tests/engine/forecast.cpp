@@ -78,6 +78,35 @@ TEST_CASE("AnFp32MasterCostsAForecastWhatItsDtypesSay") {
           Approx(4.0 * static_cast<double>(count_parameters(with.model).total())).epsilon(1e-6));
 }
 
+TEST_CASE("AForecastsPartsAddUpToWhatIsAllocated") {
+    const TimingProfile timing = shipped_timing();
+    for (const auto& engine : engines()) {
+        const auto name = std::string(engine.id) + "-" + std::string(engine.version);
+        INFO(name);
+        PlanRequest request = request_of(name);
+        request.recompute.mode = RecomputeMode::layer;  // so that the update is the peak of some
+        const EngineMemory memory = forecast(request, timing).memory;
+        CHECK(memory.states + memory.buffers + memory.transient == memory.allocated);
+    }
+}
+
+TEST_CASE("AShardedMastersGradientHasItsDtypeAndItsShards") {
+    const TimingProfile timing = shipped_timing();
+    PlanRequest request = request_of("fsdp");
+    request.hardware.gpus = 8;
+    request.layout = {.data = 8, .zero = 3};
+    request.recompute.mode = RecomputeMode::layer;
+    const auto parameters = static_cast<double>(count_parameters(request.model).total());
+    const auto states = [&] { return forecast(request, timing).memory.states.real(); };
+    const double one = forecast(request, timing).memory.allocated.real();
+    request.train.accumulation = 2;
+    CHECK(states() == Approx(16.0 * parameters / 8.0).epsilon(1e-3));
+    CHECK(forecast(request, timing).memory.allocated.real() >= one);
+    // Stage 2 gives up sharding of the weights that it computes with, and of nothing else.
+    request.layout.zero = 2;
+    CHECK(states() == Approx(16.0 * parameters / 8.0).epsilon(1e-3));
+}
+
 TEST_CASE("LessCapacityIsMoreLikelyToRunOut") {
     const TimingProfile timing = shipped_timing();
     double before = 1.0;
