@@ -100,7 +100,8 @@ std::string ladder_text(const Ladder& ladder, const Style& style) {
                    to_string(rung.step), i == 0 ? "" : paid(rung.paid),
                    fit_mark(rung.fits, style) + (first ? " ◀ first" : ""), rung.note});
     }
-    return style.heading("Ladder") + " (each rung on top of the one before; GiB)\n" + table.text();
+    return style.heading("Ladder") +
+           " (each rung on top of the one before, a sequence a GPU; GiB)\n" + table.text();
 }
 
 std::string search_text(const SearchRequest& request, const SearchResult& result,

@@ -45,12 +45,18 @@ ReverseAnswer gpus(const Subject& subject) {
                         found.plan->request.hardware.profile.id, verdict_sentence(*found.plan))};
 }
 
+/// Whose rates a GPU's profile holds: only a run of Headroom's own program tells its context.
+const char* kernels_of(const Plan& plan) {
+    return plan.request.hardware.profile.own_context > Bytes{} ? "own" : "published";
+}
+
 ReverseAnswer offers(const Subject& subject) {
     const auto found = cheapest_gpus(subject.search, subject.catalog);
     if (found.empty()) return {"cheapest_gpu", nullptr, "  no GPU of the catalogue fits\n"};
     ReverseAnswer out{.key = "cheapest_gpu", .value = Json::array()};
-    Table table({Align::left, Align::right, Align::right, Align::right, Align::right});
-    table.add({"cheapest run first", "GPUs", "$ an hour", "tokens/s", "$ a million tokens"});
+    Table table({Align::left, Align::right, Align::right, Align::right, Align::right, Align::left});
+    table.add(
+        {"cheapest run first", "GPUs", "$ an hour", "tokens/s", "$ a million tokens", "kernels"});
     for (const auto& offer : found) {
         const auto& cost = offer.plan.predicted.cost;
         const double hours = 1e6 / cost.tokens_per_second / 3600.0;
@@ -59,11 +65,14 @@ ReverseAnswer offers(const Subject& subject) {
                              {"gpus", offer.gpus},
                              {"usd_per_hour", offer.usd_per_hour.count()},
                              {"usd_per_million_tokens", usd},
+                             {"kernels", kernels_of(offer.plan)},
                              {"plan", to_json(offer.plan)}});
         table.add({offer.gpu, with_thousands(offer.gpus), to_string(offer.usd_per_hour),
-                   rounded(cost.tokens_per_second), usd_figure(usd)});
+                   rounded(cost.tokens_per_second), usd_figure(usd), kernels_of(offer.plan)});
     }
-    out.text = table.text();
+    out.text =
+        table.text() +
+        "  kernels: own, Headroom's were measured on this GPU; published, the best that are\n";
     return out;
 }
 

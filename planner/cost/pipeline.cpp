@@ -51,12 +51,15 @@ PipelineRun pipeline_run(const ParallelLayout& layout, std::int64_t micro_steps)
 PipelineCost pipelined_step(std::span<const StepCost> stages, PipelineRun run) {
     std::vector<StageTime> times;
     Seconds extra{};
+    std::size_t slowest = 0;
     for (const auto& stage : stages) {
         times.push_back({stage.micro.forward, stage.micro.backward});
         const auto micro_steps = static_cast<double>(run.micro_batches);
         extra = std::max(extra, stage.step - times.back().both() * micro_steps);
+        if (times.back().both() > times[slowest].both()) slowest = times.size() - 1;
     }
-    return {pipeline_time(times, run) + extra, bubble_time(times, run)};
+    const Seconds step = pipeline_time(times, run) + extra;
+    return {step, step - stages[slowest].step, slowest};
 }
 
 }  // namespace headroom

@@ -42,11 +42,12 @@ std::int64_t chunks_in_flight(PipelineRun run, std::int64_t stages, std::int64_t
 /// What a layout and its accumulation mean for a pipeline.
 PipelineRun pipeline_run(const ParallelLayout& layout, std::int64_t micro_steps);
 
-/// Time of a step of stages that were simulated alone: the pipeline of their typical micro-steps,
+/// Time of a step of stages that were simulated alone: the pipeline of their middle micro-steps,
 /// then the longest of what a stage adds to them (first and last micro-step, update).
 struct PipelineCost {
     Seconds step{};
-    Seconds bubble{};
+    Seconds bubble{};         ///< of `step`, what the slowest stage's own step does not fill
+    std::size_t slowest = 0;  ///< the stage with the longest micro-step
 };
 PipelineCost pipelined_step(std::span<const StepCost> stages, PipelineRun run);
 

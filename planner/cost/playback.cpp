@@ -87,7 +87,7 @@ void Playback::issue(std::size_t at) {
             wait(node);
             break;
         case Issue::blocking:
-            start(at);
+            exchange(at);
             hold_until(static_cast<std::int32_t>(at));
             break;
     }
@@ -123,13 +123,52 @@ void Playback::start(std::size_t at) {
     state_.start[at] = begin;
     clock(op.stream) = state_.end[at] = begin + op.seconds;
     latest_[static_cast<std::size_t>(op.stream)] = static_cast<std::int32_t>(at);
+    use(at);
+    if (op.stream == Stream::communication) {
+        queued_.push_back(static_cast<std::int32_t>(at));
+        interference_ = op.bound == Bound::network ? kNetworkInterference : kLinkInterference;
+    }
+}
+
+void Playback::exchange(std::size_t at) {
+    const TimedOp& op = times_[at];
+    double begin = clock(Stream::compute);
+    follows_[at] = kNone;
+    for (const auto id : graph_.inputs(graph_.ops[at])) {
+        const std::int32_t writer = writer_[storage(graph_, id)];
+        if (end_of(writer) <= begin) continue;
+        begin = end_of(writer);
+        follows_[at] = writer;
+    }
+    state_.start[at] = begin;
+    state_.end[at] = begin + op.seconds + share_wire(begin, op.seconds, op.bound);
+    use(at);
+}
+
+double Playback::share_wire(double begin, double seconds, Bound wire) {
+    std::erase_if(queued_, [&](std::int32_t op) { return end_of(op) <= begin; });
+    double backlog = 0.0;
+    for (const auto op : queued_) {
+        const auto at = static_cast<std::size_t>(op);
+        if (times_[at].bound == wire) backlog = std::max(backlog, state_.end[at] - begin);
+    }
+    const double both = std::min(seconds, backlog);
+    const auto later = [&](double time) { return time + std::clamp(time - begin, 0.0, both); };
+    for (const auto op : queued_) {
+        const auto at = static_cast<std::size_t>(op);
+        state_.start[at] = later(state_.start[at]);
+        state_.end[at] = later(state_.end[at]);
+    }
+    clock(Stream::communication) = later(clock(Stream::communication));
+    return both;
+}
+
+void Playback::use(std::size_t at) {
+    const OpNode& node = graph_.ops[at];
     for (const auto id : graph_.inputs(node)) touch(id, at);
     for (const auto id : graph_.outputs(node)) {
         touch(id, at);
         writer_[storage(graph_, id)] = static_cast<std::int32_t>(at);
-    }
-    if (op.stream == Stream::communication) {
-        interference_ = op.bound == Bound::network ? kNetworkInterference : kLinkInterference;
     }
 }
 

@@ -64,6 +64,14 @@ private:
     void compute(const OpNode& node, const TimedOp& op);
     /// Queues an op on its stream.
     void start(std::size_t at);
+    /// Runs a collective that everything waits for. It has a group of ranks and a queue of its own,
+    /// so it does not stand behind those that were queued for later; where both use one wire, each
+    /// has half of it for as long as both last.
+    void exchange(std::size_t at);
+    /// Makes way for a collective of `seconds` on `wire` from `begin` on; returns by how much the
+    /// two hold each other up.
+    double share_wire(double begin, double seconds, Bound wire);
+    void use(std::size_t at);
     void wait(const OpNode& node);
     void drain();
     /// Holds up the compute stream until a queued op ends; the time goes to the streams of that op
@@ -81,7 +89,8 @@ private:
         toucher_{};  ///< by storage: the latest to end that reads or writes it
     std::vector<std::int32_t> follows_{};  ///< by op: the one whose end was its start; -1: none
     std::array<std::int32_t, kStreams> latest_{};  ///< by stream: op queued last
-    double interference_ = 0.0;                    ///< of the collective queued last
+    std::vector<std::int32_t> queued_{};  ///< collectives queued for later that may not have ended
+    double interference_ = 0.0;           ///< of the collective queued last
     std::vector<OpRecord>* records_ = nullptr;
 };
 

@@ -15,32 +15,38 @@ PhaseTimes times(const std::array<double, kPhases>& phase) {
     return {Seconds{phase[0]}, Seconds{phase[1]}, Seconds{phase[2]}};
 }
 
-/// The change of the phases between two states, divided by `parts`.
-PhaseTimes times(const PlaybackState& before, const PlaybackState& after, double parts) {
+/// The change of the phases between two states.
+PhaseTimes times(const PlaybackState& before, const PlaybackState& after) {
     std::array<double, kPhases> phase{};
-    for (std::size_t i = 0; i < kPhases; ++i) {
-        phase[i] = (after.phase[i] - before.phase[i]) / parts;
-    }
+    for (std::size_t i = 0; i < kPhases; ++i) phase[i] = after.phase[i] - before.phase[i];
     return times(phase);
 }
 
-/// Plays all micro-steps; returns the times of a typical one.
+/// The times of the micro-step after the first, where no step has a middle one: what a pipeline
+/// repeats must not carry the exchanges of gradients that a step has once.
+PhaseTimes middle_of(Playback playback) {
+    playback.micro_step({.first = true});
+    const PlaybackState before = playback.state();
+    playback.micro_step({});
+    return times(before, playback.state());
+}
+
+/// Plays all micro-steps; returns the times of a middle one.
 PhaseTimes play_micro_steps(Playback& playback, std::int64_t count) {
-    const PlaybackState start = playback.state();
+    PhaseTimes typical = count > 2 ? PhaseTimes{} : middle_of(playback);
     playback.micro_step({.first = true, .last = count == 1});
-    PhaseTimes typical = times(start, playback.state(), 1.0);
     const std::int64_t middle = std::max<std::int64_t>(count - 2, 0);
     for (std::int64_t i = 0; i < std::min(middle, kMiddlePlayed); ++i) {
         const PlaybackState before = playback.state();
         playback.micro_step({});
-        typical = times(before, playback.state(), 1.0);
+        typical = times(before, playback.state());
         const std::int64_t left = middle - kMiddlePlayed;
         if (i + 1 == kMiddlePlayed && left > 0) {
             playback.state().extend(before, static_cast<double>(left));
         }
     }
     if (count > 1) playback.micro_step({.last = true});
-    return count == 2 ? times(start, playback.state(), 2.0) : typical;
+    return typical;
 }
 
 /// How often an op runs in a step.

@@ -43,7 +43,7 @@ struct Traffic {
 struct StepCost {
     Seconds step{};
     PhaseTimes total{};  ///< all micro-steps and the update
-    PhaseTimes micro{};  ///< a typical micro-step: a middle one, else the mean
+    PhaseTimes micro{};  ///< a micro-step that is neither first nor last
     TimeClasses classes{};
     std::array<Work, kPhases> work{};  ///< by Phase, all micro-steps
     std::array<std::array<Traffic, kAxisNames.size()>, kCollectiveNames.size()> traffic{};
@@ -72,7 +72,8 @@ inline constexpr double kNetworkInterference = 0.02;
 
 /// Plays a step over the streams. Ops are issued in order. A compute op, a synchronous collective
 /// and a Wait hold up whatever follows; asynchronous collectives, copies and host updates start
-/// when issued, when their stream is free and when asynchronous ops they read from are done. All
+/// when issued, when their stream is free and when asynchronous ops they read from are done. A
+/// synchronous collective passes those that are queued and shares their wire with them. All
 /// streams drain at the end of the step. Micro-steps between the second and the last are equal and
 /// are extended, not replayed.
 StepCost simulate(const StepGraph& graph, const TimeModel& model);

@@ -90,12 +90,35 @@ std::int64_t ranks_of_node(const PlanRequest& request) {
                     std::max<std::int64_t>(request.hardware.profile.node.gpus, 1));
 }
 
+namespace {
+
+/// The most that ranks of one node hold together. Ranks of a stage are consecutive, so a node holds
+/// those of one stage or of a few.
+Bytes fullest_node(const PlanRequest& request, std::span<const StageNeed> stages,
+                   Bytes StageNeed::*held) {
+    const std::int64_t of_node = ranks_of_node(request);
+    const std::int64_t world = request.layout.world();
+    const std::int64_t of_stage = world / request.layout.pipeline;
+    Bytes most{};
+    for (std::int64_t first = 0; first < world; first += of_node) {
+        const std::int64_t end = std::min(first + of_node, world);
+        Bytes sum{};
+        for (std::int64_t stage = first / of_stage; stage * of_stage < end; ++stage) {
+            const std::int64_t here =
+                std::min(end, (stage + 1) * of_stage) - std::max(first, stage * of_stage);
+            sum += stages[static_cast<std::size_t>(stage)].*held * here;
+        }
+        most = std::max(most, sum);
+    }
+    return most;
+}
+
+}  // namespace
+
 Estimate combine(const PlanRequest& request, const DistinctStages& distinct,
                  std::span<const StageProfile> profiles) {
     Estimate out;
     std::vector<StepCost> costs;
-    Bytes host_worst{};
-    Bytes nvme_worst{};
     const OutsideMemory outside = outside_memory(request);
     for (std::size_t i = 0; i < distinct.of.size(); ++i) {
         const StageProfile& profile = profiles[distinct.of[i]];
@@ -105,18 +128,17 @@ Estimate combine(const PlanRequest& request, const DistinctStages& distinct,
             out.device = device;
             out.worst = i;
         }
-        host_worst = std::max(host_worst, out.stages.back().host);
-        nvme_worst = std::max(nvme_worst, out.stages.back().nvme);
         costs.push_back(profile.cost);
     }
     const Bytes high = out.device + outside.high;
     out.device += outside.expected();
-    out.host_node = host_worst * ranks_of_node(request);
-    out.nvme_node = nvme_worst * ranks_of_node(request);
+    out.host_node = fullest_node(request, out.stages, &StageNeed::host);
+    out.nvme_node = fullest_node(request, out.stages, &StageNeed::nvme);
     const PipelineCost cost =
         pipelined_step(costs, pipeline_run(request.layout, request.train.accumulation));
     out.step = cost.step;
     out.bubble = cost.bubble;
+    out.slowest = cost.slowest;
     const auto& gpu = request.hardware.profile;
     out.fits = out.device <= gpu.memory_capacity && out.host_node <= gpu.node.host_ram &&
                out.nvme_node <= gpu.node.nvme_capacity;
@@ -125,7 +147,9 @@ Estimate combine(const PlanRequest& request, const DistinctStages& distinct,
     return out;
 }
 
-Estimate estimate(const PlanRequest& request) {
+namespace {
+
+Estimate estimate_as_routed(const PlanRequest& request) {
     const TimeModel model(request.hardware.profile, request.layout);
     const DistinctStages distinct = distinct_stages(request);
     std::vector<StageProfile> profiles;
@@ -133,6 +157,24 @@ Estimate estimate(const PlanRequest& request) {
         profiles.push_back(extended_profile(request, stage, model));
     }
     return combine(request, distinct, profiles);
+}
+
+}  // namespace
+
+std::optional<PlanRequest> uneven_routing(const PlanRequest& request) {
+    const bool dropless = request.model.moe && request.train.capacity_factor <= 0.0 &&
+                          request.model.moe->capacity_factor <= 0.0;
+    if (!dropless || request.layout.expert <= 1) return std::nullopt;
+    PlanRequest uneven = request;
+    uneven.train.moe_imbalance *= kHighImbalance;
+    return uneven;
+}
+
+Estimate estimate(const PlanRequest& request) {
+    Estimate out = estimate_as_routed(request);
+    const auto uneven = out.safe ? uneven_routing(request) : std::nullopt;
+    if (uneven) out.safe = estimate_as_routed(*uneven).safe;
+    return out;
 }
 
 }  // namespace headroom

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -47,9 +48,10 @@ struct Estimate {
     Bytes nvme_node{};
     Seconds step{};
     Seconds bubble{};
+    std::size_t slowest = 0;  ///< the stage that sets the pace
     bool fits = false;
-    /// Fits even when context and communicators take the high end of their bands, and leaves the
-    /// host's own share of its memory.
+    /// Fits even when context, communicators and routing take the high end of their bands, and
+    /// leaves the host's own share of its memory.
     bool safe = false;
 };
 
@@ -68,6 +70,12 @@ DistinctStages distinct_stages(const PlanRequest& request);
 
 /// Bytes of one stage with its micro-batches in flight.
 StageNeed stage_need(const PlanRequest& request, std::int64_t stage, const StageProfile& profile);
+
+/// How much fuller than the mean the fullest rank of a dropless router is taken to be at the high
+/// end. An assumption: routers under a load-balance loss are reported within a few tens of percent.
+inline constexpr double kHighImbalance = 1.3;
+/// The request with its fullest rank of experts as full as that; none where no rank can be fuller.
+std::optional<PlanRequest> uneven_routing(const PlanRequest& request);
 
 /// Puts the profiles of a request's stages together.
 Estimate combine(const PlanRequest& request, const DistinctStages& distinct,

@@ -14,13 +14,28 @@ namespace {
 struct CheckpointSizes {
     std::int64_t parameters = 0;
     std::int64_t trainable = 0;
-    Bytes weights{};       ///< of all parameters, as the step holds them
-    Bytes states{};        ///< master and optimizer states of the trainable ones
-    Bytes largest_unit{};  ///< weights, master and states of the largest unit's shard on a rank
+    Bytes weights{};  ///< of all parameters, as the step holds them
+    Bytes states{};   ///< master and optimizer states of the trainable ones
+    Bytes read{};     ///< what a rank stages at a time of the weights it reads, at most
+    Bytes written{};  ///< and of what it saves
 };
 
-/// The units of a stage, from the passes that lead to them.
-CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage) {
+/// A matrix of a checkpoint that adapters are put on: 16 bits, quantized when it is there.
+constexpr std::int64_t kCheckpointBytes = 2;
+
+/// A rank's part of a unit: tensor ranks split it, expert ranks its experts, ZeRO the rest.
+Bytes part_of(Bytes whole, const PlanRequest& request, UnitKind kind, bool sharded) {
+    const auto& layout = request.layout;
+    std::int64_t ranks = layout.tensor;
+    if (kind == UnitKind::expert) ranks *= layout.expert;
+    if (sharded) ranks *= shard_ranks(request, kind);
+    return Bytes{ceil_div(whole.count(), ranks)};
+}
+
+/// The units of a stage, from the passes that lead to them. `split` is the request whose layout
+/// says what a rank has of each.
+CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
+                              const PlanRequest& split) {
     Lowering lowering{.request = request, .stage = stage};
     for (const auto& pass : passes()) {
         if (pass.applies(request)) pass.run(lowering);
@@ -29,26 +44,33 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage) {
     CheckpointSizes sizes;
     for (const auto& unit : lowering.units) {
         const Tensor& flat = lowering.graph[unit.weights];
-        Bytes held = bytes(flat);
-        sizes.weights += held;
+        sizes.weights += bytes(flat);
+        std::int64_t matrices = 0;
         for (const auto id : unit.parameters) {
             const bool counts =
                 flat.dtype != DType::u8 && !lowering.graph[id].label.part.starts_with("quant.");
-            if (counts) sizes.parameters += numel(lowering.graph[id].shape);
+            if (counts) matrices += numel(lowering.graph[id].shape);
             if (counts && unit.trainable) sizes.trainable += numel(lowering.graph[id].shape);
+        }
+        sizes.parameters += matrices;
+        const bool adapts = request.adapter.kind != AdapterKind::none;
+        const Bytes stored = adapts ? Bytes{kCheckpointBytes * matrices} : bytes(flat);
+        if (!adapts || !unit.trainable) {
+            const Bytes part = part_of(stored, split, unit.kind, split.layout.zero >= 3);
+            sizes.read = std::max(sizes.read, part);
         }
         if (unit.trainable) {
             Bytes states{};
-            if (flat.dtype != DType::f32 && request.train.master)
-                states += Bytes{4 * unit.elements};
+            if (flat.dtype != DType::f32 && has_master(split)) states += Bytes{4 * unit.elements};
             for (const auto& state :
                  optimizer_states(request.train.optimizer, unit.elements, unit.factored)) {
                 states += Bytes{bytes_of(state.elements, state.dtype)};
             }
             sizes.states += states;
-            held += states;
+            const Bytes part = part_of(bytes(flat), split, unit.kind, split.layout.zero >= 3) +
+                               part_of(states, split, unit.kind, split.layout.zero >= 1);
+            sizes.written = std::max(sizes.written, part);
         }
-        sizes.largest_unit = std::max(sizes.largest_unit, held);
     }
     return sizes;
 }
@@ -65,13 +87,17 @@ CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
     const auto small = shortened(plain, whole, 1);
     const auto large = small ? shortened(plain, whole, 2) : std::nullopt;
     if (!large || large->first != small->first || large->unit != small->unit) {
-        return lowered_sizes(plain, whole);
+        return lowered_sizes(plain, whole, request);
     }
-    const CheckpointSizes a = lowered_sizes(small->request, small->stage);
-    const CheckpointSizes b = lowered_sizes(large->request, large->stage);
+    const CheckpointSizes a = lowered_sizes(small->request, small->stage, request);
+    const CheckpointSizes b = lowered_sizes(large->request, large->stage, request);
     const auto extend = [&](auto from, auto to) { return from + (to - from) * small->removed; };
-    return {extend(a.parameters, b.parameters), extend(a.trainable, b.trainable),
-            extend(a.weights, b.weights), extend(a.states, b.states), b.largest_unit};
+    return {extend(a.parameters, b.parameters),
+            extend(a.trainable, b.trainable),
+            extend(a.weights, b.weights),
+            extend(a.states, b.states),
+            b.read,
+            b.written};
 }
 
 }  // namespace
@@ -83,18 +109,20 @@ void fill_phases(const PlanRequest& request, Prediction& predicted) {
     const RankMemory& worst = predicted.worst_rank();
     const std::int64_t ranks = ranks_of_node(request);
     const Bytes context = context_of_program(request.hardware.profile);
+    const bool adapter = request.adapter.kind != AdapterKind::none;
+    const Bytes checkpoint =
+        adapter ? Bytes{kCheckpointBytes * (sizes.parameters - sizes.trainable)} : sizes.weights;
     predicted.phases.push_back(
-        {"load", worst.device[Role::parameter] + context, sizes.largest_unit * ranks, Bytes{},
-         sizes.weights, "each rank reads the tensors of its own shard, one layer at a time"});
+        {"load", worst.device[Role::parameter] + context, sizes.read * ranks, Bytes{}, checkpoint,
+         "each rank reads the weights of its own shard, one layer at a time"});
     predicted.phases.push_back({"step", worst.device.total(), predicted.host_node,
                                 predicted.nvme_node, Bytes{}, "the peak of the training step"});
-    const bool adapter = request.adapter.kind != AdapterKind::none;
     const Bytes written =
         adapter ? sizes.states + Bytes{2 * sizes.trainable} : sizes.weights + sizes.states;
     Bytes resident = context + worst.device[Role::parameter] + worst.device[Role::master] +
                      worst.device[Role::optimizer];
     predicted.phases.push_back(
-        {"save", resident, predicted.host_node + sizes.largest_unit * ranks, predicted.nvme_node,
+        {"save", resident, predicted.host_node + sizes.written * ranks, predicted.nvme_node,
          written, "every rank writes its own shard, one layer staged in host memory at a time"});
 }
 

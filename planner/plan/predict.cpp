@@ -29,8 +29,19 @@ std::vector<StageProfile> profiles_of(const PlanRequest& request,
     return profiles;
 }
 
-RankMemory rank_memory(const PlanRequest& request, const StageNeed& need, const Stage& stage,
+/// A layer of the stage that was profiled, as the layer of a like stage that lies in its place.
+std::int32_t layer_in(const Stage& stage, const Stage& profiled, std::int32_t layer) {
+    for (std::size_t i = 0; i < profiled.chunks.size(); ++i) {
+        const LayerRange& from = profiled.chunks[i];
+        if (layer < from.first || layer >= from.last) continue;
+        return layer + static_cast<std::int32_t>(stage.chunks[i].first - from.first);
+    }
+    return layer;
+}
+
+RankMemory rank_memory(const PlanRequest& request, const StageNeed& need, const Stage& profiled,
                        const StageProfile& profile) {
+    const Stage stage = stage_of(request, need.stage);
     const OutsideMemory outside = outside_memory(request);
     RankMemory rank{.stage = need.stage,
                     .layers = stage.layers(),
@@ -40,10 +51,18 @@ RankMemory rank_memory(const PlanRequest& request, const StageNeed& need, const 
                     .nvme = need.nvme,
                     .peak_op = profile.peak_op,
                     .peak_phase = profile.peak_phase,
-                    .peak_layer = profile.peak_layer};
+                    .peak_layer = layer_in(stage, profiled, profile.peak_layer)};
     if (request.model.stack == Stack::encoder_decoder) rank.layers = request.model.layers;
     rank.device.by_role[static_cast<std::size_t>(Role::communication)] += outside.communicators;
     return rank;
+}
+
+/// Experts' slots beyond one a routed row stay empty: they are executed, but not the mathematics.
+void leave_no_slot_empty(PlanRequest& request) {
+    if (!request.model.moe) return;
+    const double own = request.train.capacity_factor;
+    const double factor = own > 0.0 ? own : request.model.moe->capacity_factor;
+    if (factor > 1.0) request.train.capacity_factor = request.model.moe->capacity_factor = 0.0;
 }
 
 /// Model FLOPs of one step of the whole machine: the mathematics does not depend on the layout.
@@ -54,15 +73,28 @@ Flops model_flops(const PlanRequest& request) {
     plain.offload = {};
     plain.train.accumulation = 1;
     plain.train.attention = AttentionImpl::flash;
+    leave_no_slot_empty(plain);
     const std::array models{TimeModel(plain.hardware.profile, plain.layout)};
     return extended_costs(plain, stage_of(plain, 0), models).front().total_work().model *
            static_cast<double>(request.train.accumulation * request.layout.data);
 }
 
+/// Matrix work of one step of the whole machine. A stage stands for its fullest rank; what that has
+/// beyond the mean, others lack, so it is counted where every rank has the mean.
 Flops executed_flops(const PlanRequest& request, const DistinctStages& distinct,
                      std::span<const StageProfile> profiles) {
+    PlanRequest even = request;
+    even.train.moe_imbalance = 1.0;
+    const bool uneven = request.model.moe && request.train.moe_imbalance != 1.0;
+    const std::array models{TimeModel(even.hardware.profile, even.layout)};
+    std::vector<Flops> matrix;
+    for (std::size_t i = 0; i < profiles.size(); ++i) {
+        const StepCost cost =
+            uneven ? extended_costs(even, distinct.stages[i], models).front() : profiles[i].cost;
+        matrix.push_back(cost.total_work().matrix);
+    }
     Flops sum{};
-    for (const auto index : distinct.of) sum += profiles[index].cost.total_work().matrix;
+    for (const auto index : distinct.of) sum += matrix[index];
     return sum * static_cast<double>(request.layout.world() / request.layout.pipeline);
 }
 
@@ -78,7 +110,7 @@ void describe_worst(const LoweredStage& stage, Prediction& predicted) {
 void fill_cost(const PlanRequest& request, const DistinctStages& distinct,
                std::span<const StageProfile> profiles, const Estimate& whole,
                Prediction& predicted) {
-    const StepCost& slow = profiles[distinct.of[whole.worst]].cost;
+    const StepCost& slow = profiles[distinct.of[whole.slowest]].cost;
     CostBreakdown& cost = predicted.cost;
     cost.step = whole.step;
     cost.bubble = whole.bubble;
@@ -169,7 +201,7 @@ Plan predict(const PlanRequest& request) {
     const StepBand time = step_band(request, distinct);
     predicted.cost.step_low = time.low;
     predicted.cost.step_high = time.high;
-    fill_traffic(profiles[distinct.of[whole.worst]].cost, predicted);
+    fill_traffic(profiles[distinct.of[whole.slowest]].cost, predicted);
     fill_phases(request, predicted);
     plan.verdict = judge(predicted);
     if (auto* shortfall = std::get_if<Shortfall>(&plan.verdict)) {

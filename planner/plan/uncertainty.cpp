@@ -8,10 +8,6 @@
 namespace headroom {
 namespace {
 
-/// How much fuller than the mean the fullest rank of a dropless router is taken to be at the high
-/// end. An assumption: routers under a load-balance loss are reported within a few tens of percent.
-constexpr double kHighImbalance = 1.3;
-
 /// Achievable fractions at the two ends of the time band, relative to the profile's. Assumptions
 /// until a profile is calibrated: kernels and links of well-tuned runs beat the profile by a few
 /// percent, untuned ones stay a fifth below and their collectives a third.
@@ -57,12 +53,8 @@ MemoryBand memory_band(const PlanRequest& request, const Estimate& whole, const 
         add({"communicators", each.low * groups, each.expected * groups, each.high * groups,
              "channels that NCCL opens for each process group depend on the topology"});
     }
-    const bool dropless = request.model.moe && request.train.capacity_factor <= 0.0 &&
-                          request.model.moe->capacity_factor <= 0.0;
-    if (dropless && request.layout.expert > 1) {
-        PlanRequest uneven = request;
-        uneven.train.moe_imbalance *= kHighImbalance;
-        const Estimate high = estimate(uneven);
+    if (const auto uneven = uneven_routing(request)) {
+        const Estimate high = estimate(*uneven);
         const Bytes more = std::max(high.device - whole.device, Bytes{});
         add({"routing", Bytes{}, Bytes{}, more,
              "a dropless router can send one rank more tokens than the mean"});

@@ -79,7 +79,8 @@ const std::vector<RungRow>& adapting_rungs() {
     return kRungs;
 }
 
-/// Data parallel only, nothing saved: where the ladder starts. The tokens of a step stay.
+/// Data parallel only, nothing saved: where the ladder starts. Every rank takes one sequence a
+/// step, so that rungs differ in nothing but their technique.
 PlanRequest ground(const PlanRequest& request) {
     PlanRequest start = request;
     start.layout = {.data = request.hardware.gpus};

@@ -39,6 +39,15 @@ bool resize(PlanRequest& r, bool up) {
     return true;
 }
 
+/// Chunks of layers a stage holds; more than one is the interleaved schedule.
+bool turn_interleave(PlanRequest& r, bool up) {
+    auto& chunks = r.layout.interleave;
+    const bool legal = up ? r.layout.pipeline > 1 : chunks % 2 == 0;
+    chunks = up ? chunks * 2 : chunks / 2;
+    r.layout.schedule = chunks > 1 ? PipelineSchedule::interleaved : PipelineSchedule::one_f_one_b;
+    return legal;
+}
+
 bool turn_recompute(PlanRequest& r, RecomputeMode mode) {
     if (r.recompute.mode == mode) return false;
     r.recompute = {.mode = mode};
@@ -66,6 +75,8 @@ const std::vector<Turn>& turns() {
         {"pipeline", [](auto& r) { return trade(r, &ParallelLayout::pipeline, false); }},
         {"context", [](auto& r) { return trade(r, &ParallelLayout::context, true); }},
         {"context", [](auto& r) { return trade(r, &ParallelLayout::context, false); }},
+        {"interleave", [](auto& r) { return turn_interleave(r, true); }},
+        {"interleave", [](auto& r) { return turn_interleave(r, false); }},
         {"micro_batch", [](auto& r) { return resize(r, true); }},
         {"micro_batch", [](auto& r) { return resize(r, false); }},
         {"recompute", [](auto& r) { return turn_recompute(r, RecomputeMode::none); }},
@@ -90,6 +101,17 @@ const std::vector<Turn>& turns() {
     return kTurns;
 }
 
+/// Whether a request asks for no more than is offered.
+bool offered(const PlanRequest& r, const Abilities& able) {
+    const auto within = [](std::int64_t degree, Offered offer) {
+        return degree == 1 || offer == Offered::yes;
+    };
+    return r.layout.zero <= able.zero && within(r.layout.tensor, able.tensor) &&
+           within(r.layout.context, able.context) && within(r.layout.pipeline, able.pipeline) &&
+           within(r.layout.expert, able.expert) && r.offload.optimizer <= able.optimizer &&
+           r.offload.parameters <= able.parameters;
+}
+
 std::string lacking(const Estimate& it, const Plan& plan) {
     const auto& gpu = plan.request.hardware.profile;
     if (it.device > gpu.memory_capacity) {
@@ -104,29 +126,44 @@ std::string lacking(const Estimate& it, const Plan& plan) {
     const double ratio = it.step / plan.predicted.cost.step;
     if (ratio > 1.0005) return fmt::format("{:.1f} % slower", (ratio - 1.0) * 100.0);
     const Bytes more = it.device - plan.predicted.band.expected;
-    if (more > Bytes{}) return "needs " + to_string(more) + " more, no faster";
-    return ratio < 0.9995 ? fmt::format("{:.1f} % faster", (1.0 - ratio) * 100.0) : "as fast";
+    const bool faster = ratio < 0.9995;
+    const std::string speed =
+        faster ? fmt::format("{:.1f} % faster", (1.0 - ratio) * 100.0) : "as fast";
+    if (!it.safe) return speed + ", but not at the high end of its band";
+    if (more <= Bytes{}) return speed;
+    return faster ? speed + ", needs " + to_string(more) + " more"
+                  : "needs " + to_string(more) + " more, no faster";
 }
 
 }  // namespace
 
-std::vector<Neighbour> neighbours(const Plan& plan, const std::vector<std::string>& pinned) {
-    std::vector<Neighbour> out;
+std::vector<Step> steps_from(const PlanRequest& request, const std::vector<std::string>& pinned,
+                             const Abilities& able) {
+    std::vector<Step> out;
     for (const auto& turn : turns()) {
         if (std::ranges::find(pinned, turn.knob) != pinned.end()) continue;
-        PlanRequest request = plan.request;
-        if (!turn.apply(request)) continue;
-        const bool drives =
-            request.offload.optimizer == Tier::nvme || request.offload.parameters == Tier::nvme;
+        Step step{turn.knob, request};
+        if (!turn.apply(step.request) || !offered(step.request, able)) continue;
+        const OffloadSpec& places = step.request.offload;
+        const bool drives = places.optimizer == Tier::nvme || places.parameters == Tier::nvme;
         if (drives && !has_drives(request.hardware.profile)) continue;
         try {
-            validate(request);
+            validate(step.request);
         } catch (const InputError&) {
             continue;  // not a legal configuration, so no neighbour
         }
+        out.push_back(std::move(step));
+    }
+    return out;
+}
+
+std::vector<Neighbour> neighbours(const Plan& plan, const std::vector<std::string>& pinned,
+                                  const Abilities& able) {
+    std::vector<Neighbour> out;
+    for (const auto& [turned, request] : steps_from(plan.request, pinned, able)) {
         const Estimate it = estimate(request);
-        out.push_back({.knob = turn.knob,
-                       .value = to_string(knob(turn.knob).get(request)),
+        out.push_back({.knob = turned,
+                       .value = to_string(knob(turned).get(request)),
                        .lacks = lacking(it, plan),
                        .fits = it.fits,
                        .memory = it.device,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "planner/cost/collective_time.h"
 #include "planner/cost/op_time.h"
@@ -29,11 +30,12 @@ struct Ranker::States {
     double device = 0.0;
     double host = 0.0;
     double nvme = 0.0;
-    double weights = 0.0;        ///< bytes of all weights of the stage, unsharded
-    double elements = 0.0;       ///< trainable, unsharded
-    double kept_elements = 0.0;  ///< trainable, of this rank's shard
-    double state_bytes = 0.0;    ///< of this rank's shard
-    double window = 0.0;         ///< weights fetched ahead and gradients on their way out
+    std::array<double, 4> weights{};    ///< by UnitKind: bytes of the stage's weights, unsharded
+    std::array<double, 4> gradients{};  ///< by UnitKind: bytes of its gradients, unsharded
+    double kept_weights = 0.0;          ///< bytes of this rank's shard
+    double kept_elements = 0.0;         ///< trainable, of this rank's shard
+    double state_bytes = 0.0;           ///< of this rank's shard
+    double window = 0.0;                ///< weights fetched ahead and gradients on their way out
 };
 
 Ranker::Ranker(const SearchRequest& request) : request_(request) {
@@ -119,8 +121,9 @@ Ranker::States Ranker::states(const Choice& c, const KeyProfile& key) const {
         }
         if ((c.zero >= 2 && shards > 1.0) || leaves)
             s.window += 2.0 * l.trainable * gradient_bytes_;
-        s.weights += weights;
-        s.elements += elements;
+        s.weights[k] = weights;
+        s.gradients[k] = elements * gradient_bytes_;
+        s.kept_weights += weights / (by_zero ? shards : 1.0);
         s.kept_elements += elements / shards;
         s.state_bytes += states;
     }
@@ -169,19 +172,17 @@ double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const Stat
     const double compute =
         layers * key.layer_seconds + (c.pipeline > 1 ? kOuterShare : 1.0) * key.outer_seconds;
     const double backward = layers * key.layer_backward;
-    const auto ranks = static_cast<std::int64_t>(ranks_per_shard(c, UnitKind::dense));
-    const double grads = s.elements * gradient_bytes_;
     const auto scatter = [&] {
-        return sync_seconds(c, CollectiveKind::reduce_scatter, Axis::shard, ranks, grads);
+        return shard_seconds(c, CollectiveKind::reduce_scatter, s.gradients);
     };
-    const auto gather = [&] {
-        return sync_seconds(c, CollectiveKind::all_gather, Axis::shard, ranks, s.weights);
-    };
+    const auto gather = [&] { return shard_seconds(c, CollectiveKind::all_gather, s.weights); };
     double micro = compute;
     double once = update_seconds(c, s);
     switch (c.zero) {
         case 3:
-            micro = std::max(compute, 2.0 * gather() + scatter());
+            // Each pass hides what travels beside it, not beside the other.
+            micro =
+                std::max(compute - backward, gather()) + std::max(backward, gather() + scatter());
             break;
         case 2:
             micro = std::max(compute, compute - backward + scatter());
@@ -190,23 +191,32 @@ double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const Stat
         case 1:
             once += std::max(0.0, scatter() - backward) + gather();
             break;
-        default: {
-            const double sum = sync_seconds(c, CollectiveKind::all_reduce, Axis::data,
-                                            std::int64_t{c.data} * c.context, grads);
-            once += std::max(0.0, sum - backward);
-        }
+        default:
+            once +=
+                std::max(0.0, shard_seconds(c, CollectiveKind::all_reduce, s.gradients) - backward);
     }
     if (c.parameters != Tier::device) {
         const double rate =
             c.parameters == Tier::cpu ? pcie_rate_ : std::min(pcie_rate_, nvme_rate_);
-        const double mine = s.weights / (c.zero == 3 ? static_cast<double>(ranks) : 1.0);
-        micro = std::max(micro, 2.0 * mine / rate);
+        micro = std::max(micro, 2.0 * s.kept_weights / rate);
     }
     if (gradients_leave(c)) {
         micro =
             std::max(micro, compute - backward + s.kept_elements * gradient_bytes_ / pcie_rate_);
     }
     return (c.accumulation + (c.pipeline - 1.0) / c.interleave) * micro + once;
+}
+
+double Ranker::shard_seconds(const Choice& c, CollectiveKind kind,
+                             const std::array<double, 4>& bytes) const {
+    const auto experts = static_cast<std::size_t>(UnitKind::expert);
+    const double dense = std::accumulate(bytes.begin(), bytes.end(), -bytes[experts]);
+    const Axis axis = c.zero > 0 ? Axis::shard : Axis::data;
+    return sync_seconds(c, kind, axis,
+                        static_cast<std::int64_t>(ranks_per_shard(c, UnitKind::dense)), dense) +
+           sync_seconds(c, kind, Axis::expert_data,
+                        static_cast<std::int64_t>(ranks_per_shard(c, UnitKind::expert)),
+                        bytes[experts]);
 }
 
 double Ranker::update_seconds(const Choice& c, const States& s) const {

@@ -70,6 +70,9 @@ private:
     [[nodiscard]] States states(const Choice& choice, const KeyProfile& key) const;
     [[nodiscard]] double step_seconds(const Choice& choice, const MicroProfile& micro,
                                       const States& states, double layers) const;
+    /// One collective of a kind over all units of a stage, each over the ranks that share it.
+    [[nodiscard]] double shard_seconds(const Choice& choice, CollectiveKind kind,
+                                       const std::array<double, 4>& bytes) const;
     [[nodiscard]] double update_seconds(const Choice& choice, const States& states) const;
     [[nodiscard]] double segment_of(const Choice& choice, double layers) const;
     [[nodiscard]] double outside_bytes(const Choice& choice) const;

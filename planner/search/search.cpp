@@ -19,10 +19,11 @@
 namespace headroom {
 namespace {
 
-/// The ranking is a few percent off: so much over capacity is still looked at, and so much slower
-/// than the best so far is not.
+/// The ranking is a few percent off: so much over capacity is still looked at.
 constexpr double kMemorySlack = 1.05;
-constexpr double kTimeSlack = 1.15;
+/// A gain below this is no reason to leave what was found.
+constexpr double kWorthwhile = 0.9995;
+constexpr int kMostSteps = 16;
 /// Configurations predicted from their own graphs before the ranking is trusted.
 constexpr std::size_t kExact = 24;
 constexpr std::size_t kMostExact = 160;
@@ -176,29 +177,51 @@ private:
         std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(head),
                           order.end(), better);
         order.resize(head);
-        double best_value = kImpossible;
-        std::optional<Candidate> best;
-        for (std::size_t first = 0; first < order.size(); first += kExact) {
-            const double ranked = aim_value(space_.choices[order[first]], scores_[order[first]]);
-            if (stop_.stop_requested() || (best && ranked > best_value * kTimeSlack)) break;
+        for (std::size_t first = 0; first < order.size() && !best_; first += kExact) {
+            if (stop_.stop_requested()) break;
             const std::size_t count = std::min(kExact, order.size() - first);
-            for (auto& exact : evaluate_all({order.data() + first, count})) {
-                if (!exact.fits || over_budget(exact)) continue;
-                const double value = exact_value(exact);
-                if (exact.safe && value < best_value) {
-                    best_value = value;
-                    best = exact;
-                }
-                candidates_.push_back(std::move(exact));
-            }
-            if (best) break;
+            consider(evaluate_all({order.data() + first, count}));
         }
+        consider(evaluate_all(spread_front()));
+        climb();
         // Nothing fits with certainty: the best that fits as expected, marked as tight.
-        if (!best && !candidates_.empty()) {
-            best = *std::ranges::min_element(
+        if (!best_ && !candidates_.empty()) {
+            best_ = *std::ranges::min_element(
                 candidates_, {}, [&](const Candidate& one) { return exact_value(one); });
         }
-        finish(best);
+        finish();
+    }
+
+    /// Keeps what fits; the best of what does so with certainty is the answer so far. Whether it
+    /// is another one than before.
+    bool consider(std::vector<Candidate> found) {
+        bool better = false;
+        for (auto& exact : found) {
+            if (!exact.fits || over_budget(exact)) continue;
+            if (exact.safe && (!best_ || exact_value(exact) < exact_value(*best_) * kWorthwhile)) {
+                best_ = exact;
+                better = true;
+            }
+            candidates_.push_back(std::move(exact));
+        }
+        return better;
+    }
+
+    /// Configurations spread over the ranked front of memory and time.
+    [[nodiscard]] std::vector<std::size_t> spread_front() const {
+        std::vector<std::size_t> fitting;
+        for (const auto i : alive_) {
+            if (may_fit(space_.choices[i], scores_[i])) fitting.push_back(i);
+        }
+        return front_of(space_.choices, scores_, std::move(fitting), kFrontExact);
+    }
+
+    /// From neighbour to better neighbour: what the ranking got wrong by one knob is put right.
+    void climb() {
+        bool better = best_.has_value();
+        for (int step = 0; better && step < kMostSteps && !stop_.stop_requested(); ++step) {
+            better = consider(evaluate(steps_from(best_->request, request_.pinned, request_.able)));
+        }
     }
 
     [[nodiscard]] double exact_value(const Candidate& candidate) const {
@@ -224,43 +247,39 @@ private:
 
     /// The exact estimates of choices that are legal, in their order.
     std::vector<Candidate> evaluate_all(std::span<const std::size_t> indices) {
-        std::vector<std::optional<Candidate>> found(indices.size());
-        tbb::parallel_for(std::size_t{0}, indices.size(), [&](std::size_t n) {
-            const PlanRequest request = with(request_, space_.choices[indices[n]]);
+        std::vector<Step> legal;
+        for (const auto index : indices) {
+            Step step{"", with(request_, space_.choices[index])};
             try {
-                validate(request);
+                validate(step.request);
             } catch (const InputError&) {
-                return;  // a combination that the request's own rules exclude
+                continue;  // a combination that the request's own rules exclude
             }
-            found[n] = candidate(request);
-        });
-        std::vector<Candidate> out;
-        for (auto& one : found) {
-            if (one) out.push_back(std::move(*one));
+            legal.push_back(std::move(step));
         }
-        result_.lowered += 2 * static_cast<std::int64_t>(out.size());
-        return out;
+        return evaluate(legal);
     }
 
-    void finish(const std::optional<Candidate>& best) {
-        if (!best) {
+    std::vector<Candidate> evaluate(std::span<const Step> steps) {
+        std::vector<Candidate> found(steps.size());
+        tbb::parallel_for(std::size_t{0}, steps.size(),
+                          [&](std::size_t n) { found[n] = candidate(steps[n].request); });
+        result_.lowered += 2 * static_cast<std::int64_t>(found.size());
+        return found;
+    }
+
+    void finish() {
+        if (!best_) {
             result_.ladder = ladder(request_.base);
             explain_shortage();
             return;
         }
-        std::vector<std::size_t> fitting;
-        for (const auto i : alive_) {
-            if (may_fit(space_.choices[i], scores_[i])) fitting.push_back(i);
-        }
-        const auto spread = front_of(space_.choices, scores_, std::move(fitting), kFrontExact);
         tbb::parallel_invoke([&] { result_.ladder = ladder(request_.base); },
                              [&] {
-                                 result_.best = predict(best->request);
-                                 result_.neighbours = neighbours(*result_.best, request_.pinned);
+                                 result_.best = predict(best_->request);
+                                 result_.neighbours =
+                                     neighbours(*result_.best, request_.pinned, request_.able);
                              });
-        for (auto& exact : evaluate_all(spread)) {
-            if (exact.fits) candidates_.push_back(std::move(exact));
-        }
         result_.front = pareto(std::move(candidates_));
     }
 
@@ -305,6 +324,7 @@ private:
     std::vector<std::int64_t> needed_{};
     std::vector<KeyProfile> profiles_{};
     std::vector<Candidate> candidates_{};
+    std::optional<Candidate> best_{};  ///< of those that fit with certainty
     SearchResult result_{};
 };
 

@@ -85,12 +85,15 @@ SearchResult search(const SearchRequest& request, std::stop_token stop = {},
 Ladder ladder(const PlanRequest& request);
 
 /// The reverse questions, each holding everything else of the request; 0 or nothing when none fits.
+/// The first two hold what they find to the high end of its band, as the search does.
 std::int64_t longest_sequence(const PlanRequest& request);
 std::int64_t largest_micro_batch(const PlanRequest& request);
 struct FewestGpus {
     std::int64_t gpus = 0;
     std::optional<Plan> plan{};
 };
+/// Of powers of two, and between the last that is too few and the first that is enough, of every
+/// eighth part.
 FewestGpus fewest_gpus(const SearchRequest& request, std::int64_t limit = 16384);
 struct GpuOffer {
     std::string gpu{};
@@ -98,7 +101,8 @@ struct GpuOffer {
     Usd usd_per_hour{};
     Plan plan{};
 };
-/// GPUs of the catalogue on which the request fits, cheapest run first.
+/// GPUs of the catalogue on which the request fits, as many of each, halved from `limit` on, as
+/// make its run cheapest; cheapest run first.
 std::vector<GpuOffer> cheapest_gpus(const SearchRequest& request, const HardwareCatalog& catalog,
                                     std::int64_t limit = 64);
 

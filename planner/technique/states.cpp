@@ -105,6 +105,10 @@ void add_scalars(StepGraph& graph) {
 
 }  // namespace
 
+bool has_master(const PlanRequest& request) {
+    return request.train.master || request.offload.optimizer != Tier::device;
+}
+
 std::int64_t replica_ranks(const PlanRequest& request, UnitKind kind) {
     const std::int64_t replicas = request.layout.replicas();
     return kind == UnitKind::expert ? replicas / request.layout.expert : replicas;

@@ -16,6 +16,9 @@ inline constexpr Bytes kGemmWorkspace = mebibytes(32);
 /// trainable ones. Runs on the finished forward graph, before the tape.
 void make_states(Lowering& lowering);
 
+/// Whether 16-bit weights have an fp32 master: an update in host memory needs one there anyway.
+bool has_master(const PlanRequest& request);
+
 /// Ranks that a unit's optimizer state is split over at ZeRO >= 1.
 std::int64_t shard_ranks(const PlanRequest& request, UnitKind kind);
 /// Ranks that hold the same parameters of a unit.

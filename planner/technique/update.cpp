@@ -109,9 +109,7 @@ private:
             target = add("unit.weights.staged", unit.layer, elements, dtype, Role::communication,
                          Place::host, false);
         }
-        // A host pass needs the numbers it updates in host memory: a master, or the kept weights.
-        const bool master =
-            dtype == DType::f32 ? staged : request_.train.master || home_ != Place::device;
+        const bool master = dtype == DType::f32 ? staged : has_master(request_);
         const auto states = bring_states(unit, elements, master);
         std::vector<TensorId> in{states.empty() ? target : states.front(), gradient, sums_};
         std::vector<TensorId> out{target};

@@ -168,5 +168,36 @@ TEST_CASE("PipelineOfOneStageIsItsOwnStep") {
     CHECK(cost.bubble == Seconds{});
 }
 
+/// A stage whose gradients are exchanged once a step, after its last micro-step.
+StepCost stage_with_exchange(std::int64_t micro_steps, int kernels) {
+    StepGraph graph;
+    graph.micro_steps = micro_steps;
+    for (int i = 0; i < kernels; ++i) three_milliseconds(graph);
+    three_milliseconds(graph, Phase::backward);
+    for (int i = 0; i < 4; ++i) three_milliseconds(graph, Phase::backward, When::last);
+    three_milliseconds(graph, Phase::update);
+    return simulate(graph, TimeModel(round_machine(), {}));
+}
+
+TEST_CASE("WhatAStepHasOnceIsNotChargedToEveryStage") {
+    constexpr std::int64_t kStages = 4;
+    for (const std::int64_t micro_steps : {1, 2, 3, 8}) {
+        INFO(micro_steps << " micro-steps");
+        const std::vector<StepCost> stages(kStages, stage_with_exchange(micro_steps, 1));
+        const PipelineCost cost = pipelined_step(stages, pipeline_run({}, micro_steps));
+        const auto passes = static_cast<double>(micro_steps + kStages - 1);
+        CHECK(cost.step.count() * 1e3 == Approx(6.0 * passes + 12.0 + 3.0));
+    }
+}
+
+TEST_CASE("TheSlowestStagesStepAndTheBubbleAreTheWholeStep") {
+    const std::vector<StepCost> stages{stage_with_exchange(8, 1), stage_with_exchange(8, 3),
+                                       stage_with_exchange(8, 2)};
+    const PipelineCost cost = pipelined_step(stages, pipeline_run({}, 8));
+    CHECK(cost.slowest == 1);
+    CHECK(cost.bubble.count() * 1e3 == Approx(6.0 + 9.0));
+    CHECK((stages[1].step + cost.bubble).count() == Approx(cost.step.count()));
+}
+
 }  // namespace
 }  // namespace headroom

@@ -64,6 +64,36 @@ TEST_CASE("CollectivesQueueBehindEachOther") {
     CHECK(milliseconds(cost_of(graph).step) == Approx(14.0));
 }
 
+TEST_CASE("ACollectiveThatAllWaitForSharesItsWireWithThoseThatAreQueued") {
+    StepGraph graph;
+    const TensorId fetched = seven_millisecond_gather(graph, true);
+    three_milliseconds(graph);  // 3.45 ms beside it: 3.55 ms of it are left
+    seven_millisecond_gather(graph, false);
+    three_milliseconds(graph);
+    wait_for(graph, fetched);
+    const StepCost cost = cost_of(graph);
+    // Half a wire each until what was left has gone, so it passes and is 3.55 ms late. As much is
+    // sent as if one followed the other, and none of it twice.
+    CHECK(milliseconds(cost.classes.exposed_communication) == Approx(7.0 + 3.55));
+    CHECK(milliseconds(cost.step) == Approx(3.45 + 7.0 + 3.55 + 3.0));
+    check_sums(cost);
+}
+
+TEST_CASE("ACollectiveThatAllWaitForDelaysALongQueueByItsOwnTime") {
+    StepGraph graph;
+    TensorId fetched{};
+    for (int i = 0; i < 3; ++i) fetched = seven_millisecond_gather(graph, true);
+    seven_millisecond_gather(graph, false);
+    CHECK(milliseconds(cost_of(graph).classes.exposed_communication) == Approx(28.0));
+    three_milliseconds(graph);
+    wait_for(graph, fetched);
+    const StepCost cost = cost_of(graph);
+    // 14 ms of half a wire, then the rest of the queue, 3.45 ms of it beside a kernel.
+    CHECK(milliseconds(cost.step) == Approx(28.0));
+    CHECK(milliseconds(cost.classes.exposed_communication) == Approx(28.0 - 3.45));
+    check_sums(cost);
+}
+
 TEST_CASE("WhatNobodyWaitsForDrainsAtTheEndOfTheStep") {
     StepGraph graph;
     three_milliseconds(graph, Phase::backward);
@@ -145,6 +175,14 @@ TEST_CASE("FirstLastMicroStepsCombineExactly") {
                   Approx(long_way.classes.exposed_communication.count()).epsilon(1e-9));
             check_sums(short_way);
         }
+    }
+}
+
+TEST_CASE("AMiddleMicroStepIsTheSameHoweverManyThereAre") {
+    const Seconds middle = cost_of(folded(5, false)).micro.total();
+    for (const std::int64_t count : {1, 2, 3, 40}) {
+        INFO(count << " micro-steps");
+        CHECK(cost_of(folded(count, false)).micro.total().count() == Approx(middle.count()));
     }
 }
 
