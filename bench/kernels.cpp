@@ -13,6 +13,7 @@
 
 #include "bench/kernel_cases.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/step/tape.h"
 #include "runtime/executor.h"
 

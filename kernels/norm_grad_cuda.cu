@@ -308,11 +308,11 @@ void norm_grad_cuda(const NormGrad& op, const Launch& launch) {
 }
 
 std::string refuse_norm_grad(const Op& op, const Launch& launch) {
-    constexpr std::int64_t kMost = std::int64_t{160} << 10;  // bytes, of every GPU from sm_80 on
+    constexpr std::size_t kStatic = 1024;  // of block sums, and more
     const auto& grad = std::get<NormGrad>(op);
     const std::int64_t width = groups_of(launch.in[1], grad.group).width;
     const std::int64_t sums = grad.parameters ? (grad.bias ? 2 : 1) * width : 0;
-    if (sums * static_cast<std::int64_t>(sizeof(float)) > kMost) {
+    if (static_cast<std::size_t>(sums) * sizeof(float) + kStatic > shared_bytes_limit()) {
         return "a row of this norm has " + std::to_string(width) +
                " columns, more than a block's shared memory has sums for";
     }

@@ -55,7 +55,7 @@ void LossScaler::after_step(bool overflowed) {
     if (overflowed) {
         scale *= backoff;
         good_steps = 0;
-    } else if (++good_steps == interval) {
+    } else if (++good_steps >= interval) {
         scale *= growth;
         good_steps = 0;
     }
@@ -147,7 +147,7 @@ StepReport Trainer::step() {
     if (!report.skipped) ++state_.updates;
     if (scales_loss_) state_.scaler.after_step(report.skipped);
     const bool broken = !std::isfinite(report.loss) || (!scales_loss_ && sums[1] > 0.0F) ||
-                        state_.scaler.scale < 1e-3;
+                        (scales_loss_ && state_.scaler.scale < 1e-3);
     if (broken) {
         throw NotFinite(fmt::format(
             "step {}: the loss is {}, the gradient norm {}; a lower learning rate (now {}), more "

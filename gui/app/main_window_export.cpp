@@ -13,6 +13,7 @@
 #include "gui/app/main_window.h"
 #include "gui/views/table_view.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/cli/output.h"
 #include "planner/cli/report.h"
 #include "planner/cli/report_engine.h"

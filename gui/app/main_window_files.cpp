@@ -8,6 +8,7 @@
 #include "gui/document/edits.h"
 #include "gui/document/open_file.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/cli/output.h"
 
 namespace headroom::gui {

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 
 namespace headroom::gui {
 namespace {

@@ -12,6 +12,7 @@
 #include "gui/document/open_file.h"
 #include "gui/views/table_view.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/runtime_program.h"

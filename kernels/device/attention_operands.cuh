@@ -120,6 +120,11 @@ inline std::string refuse_scores(const Op& op, const AttentionShape& shape, cons
         return "attention heads of " + std::to_string(widest) +
                " columns; the CUDA kernels take up to " + std::to_string(kSimpleColumns);
     }
+    constexpr std::int64_t kMostSequences = 65535;  // a grid's third extent
+    if (shape.batch > kMostSequences) {
+        return "a batch of " + std::to_string(shape.batch) +
+               " sequences in a CUDA attention, which takes " + std::to_string(kMostSequences);
+    }
     constexpr std::int64_t kMostKeys = 1 << 29;
     if (launch.in[1].shape[0] / shape.batch > kMostKeys) {
         return "sequences beyond 2^29 keys in a CUDA attention";

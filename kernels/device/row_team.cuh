@@ -188,7 +188,7 @@ struct TeamMemory {
 /// As many slots as leave a multiprocessor the threads that hide each other's waiting.
 inline void take_slots(TeamShape& shape, const TeamMemory& memory) {
     constexpr std::size_t kReserved = 1024;  // of every block, for the system
-    constexpr std::size_t kStatic = 256;     // of a block sum
+    constexpr std::size_t kStatic = 768;     // of block sums, at most
     const auto threads = std::int64_t{shape.block.x};
     const auto teams = static_cast<std::size_t>(shape.teams);
     const auto fits = [&](int slots, std::int64_t enough) {

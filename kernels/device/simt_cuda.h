@@ -39,15 +39,42 @@ __device__ __forceinline__ T* shared_memory() {
     return reinterpret_cast<T*>(headroom_shared);
 }
 
+namespace simt {
+
+inline int attribute(cudaDeviceAttr which) {
+    int device = 0;
+    int value = 0;
+    check(cudaGetDevice(&device));
+    check(cudaDeviceGetAttribute(&value, which, device));
+    return value;
+}
+
+/// Lifts a kernel's limit of 48 KiB as far as the device goes. Not as far as one launch asks:
+/// another one's smaller limit would hold for a recorded launch of it.
+template <class... Parameters>
+void allow_all_shared_memory(void (*kernel)(Parameters...)) {
+    cudaFuncAttributes own{};
+    check(cudaFuncGetAttributes(&own, kernel));
+    const int most = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               most - static_cast<int>(own.sharedSizeBytes)));
+}
+
+}  // namespace simt
+
+/// Streaming multiprocessors of the current device.
+inline int processors() { return simt::attribute(cudaDevAttrMultiProcessorCount); }
+/// Bytes of dynamic shared memory that a block may ask for.
+inline std::size_t shared_bytes_limit() {
+    return static_cast<std::size_t>(simt::attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+}
+
 /// Puts a kernel on the stream; throws CudaError when the launch itself is refused.
 template <class... Parameters, class... Arguments>
 void launch_kernel(void (*kernel)(Parameters...), Extent3 grid, Extent3 block,
                    std::size_t shared_bytes, void* stream, Arguments&&... arguments) {
     constexpr std::size_t kUnasked = 32 * 1024;  // of 48 KiB, less what the kernel has as static
-    if (shared_bytes > kUnasked) {
-        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                   static_cast<int>(shared_bytes)));
-    }
+    if (shared_bytes > kUnasked) simt::allow_all_shared_memory(kernel);
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(grid.x, grid.y, grid.z);
     config.blockDim = dim3(block.x, block.y, block.z);
@@ -67,25 +94,6 @@ inline void fill_bytes(void* stream, void* to, std::uint8_t value, std::size_t b
 inline void copy_bytes(void* stream, void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, static_cast<cudaStream_t>(stream)));
-}
-
-namespace simt {
-
-inline int attribute(cudaDeviceAttr which) {
-    int device = 0;
-    int value = 0;
-    check(cudaGetDevice(&device));
-    check(cudaDeviceGetAttribute(&value, which, device));
-    return value;
-}
-
-}  // namespace simt
-
-/// Streaming multiprocessors of the current device.
-inline int processors() { return simt::attribute(cudaDevAttrMultiProcessorCount); }
-/// Bytes of dynamic shared memory that a block may ask for.
-inline std::size_t shared_bytes_limit() {
-    return static_cast<std::size_t>(simt::attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
 }
 
 /// Blocks of so many threads that a multiprocessor runs at once, without dynamic shared memory.

@@ -1,7 +1,6 @@
 #include "planner/base/json.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -86,34 +85,6 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t max_by
 
 Json read_json_file(const std::filesystem::path& path, const JsonLimits& limits) {
     return parse_json(read_text_file(path, limits.max_bytes), path.string(), limits);
-}
-
-void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
-    if (path == "-") {
-        std::cout.write(text.data(), static_cast<std::streamsize>(text.size()));
-        std::cout.flush();
-        if (!std::cout) throw InputError("standard output", "cannot be written");
-        return;
-    }
-    auto temporary = path;
-    temporary += fmt::format(".{}.tmp", ::getpid());
-    {
-        std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-        out.write(text.data(), static_cast<std::streamsize>(text.size()));
-        out.flush();
-        if (!out) {
-            std::error_code ignored;
-            std::filesystem::remove(temporary, ignored);
-            throw InputError(path.string(), "cannot be written");
-        }
-    }
-    std::error_code failure;
-    std::filesystem::rename(temporary, path, failure);
-    if (failure) {
-        std::error_code ignored;
-        std::filesystem::remove(temporary, ignored);
-        throw InputError(path.string(), "cannot be written: " + failure.message());
-    }
 }
 
 std::string quoted(const Json& value) {

@@ -36,9 +36,6 @@ Json read_json_file(const std::filesystem::path& path, const JsonLimits& limits 
 /// The whole of a file ("-" is standard input), at most `max_bytes`; throws InputError.
 std::string read_text_file(const std::filesystem::path& path, std::size_t max_bytes = 64U << 20U);
 
-/// Writes to a temporary name beside `path`, then renames; "-" is standard output.
-void write_file_atomically(const std::filesystem::path& path, std::string_view text);
-
 /// A JSON value with its pointer: every getter checks type and limits and throws one sentence.
 class JsonCursor {
 public:

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 
 namespace headroom::cli {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "planner/base/json.h"
 #include "planner/cli/output.h"
+#include "planner/cli/report_engine.h"
 #include "planner/cli/runtime_program.h"
 
 namespace headroom::cli {
@@ -106,6 +107,14 @@ std::vector<std::string> version_notes(const StoredPlan& stored, const Plan& pre
         fmt::format("this version lowers the step differently (digest {}, the file has {}); "
                     "the numbers are this version's",
                     predicted.predicted.digest, stored.digest)};
+}
+
+std::vector<std::string> engine_notes(const Plan& plan) {
+    if (!names_framework(plan.request)) return {};
+    return {
+        fmt::format("as Headroom's own runtime would run it; what {} makes of it is told by "
+                    "headroom predict",
+                    plan.request.engine)};
 }
 
 }  // namespace headroom::cli

@@ -41,4 +41,7 @@ StoredPlan load_plan(const std::string& file, const Library& library,
 /// What to tell a reader whose plan another version wrote; empty when the steps agree.
 std::vector<std::string> version_notes(const StoredPlan& stored, const Plan& predicted);
 
+/// Where a framework is to run a plan, whose numbers these are; empty for Headroom's own runtime.
+std::vector<std::string> engine_notes(const Plan& plan);
+
 }  // namespace headroom::cli

@@ -20,8 +20,8 @@ struct ReadPlan {
 ReadPlan read(const std::string& file, const Library& library) {
     const auto stored = load_plan(file, library, file + "#");
     ReadPlan out{.plan = predict(stored.request)};
-    for (const auto& note : version_notes(stored, out.plan)) {
-        out.notes.push_back(fmt::format("{}: {}", file, note));
+    for (const auto& notes : {version_notes(stored, out.plan), engine_notes(out.plan)}) {
+        for (const auto& note : notes) out.notes.push_back(fmt::format("{}: {}", file, note));
     }
     return out;
 }

@@ -119,12 +119,14 @@ Answer answer_explain(const Options& options, const Style& style) {
     Json document = to_json(explanation);
     document["format"] = 1;
     document["plan"] = to_json(plan);
+    auto notes = version_notes(stored, plan);
+    for (auto& note : engine_notes(plan)) notes.push_back(std::move(note));
     return {.text = subject_text(plan.request, style) + "\n" + verdict_text(plan, style) +
                     "\nThe " + sentence + ".\n\n" + why_text(plan, explanation, style) + "\n" +
                     timeline_text(explanation, style) + "\n" + dials_text(explanation, style),
             .brief = sentence + "\n",
             .document = std::move(document),
-            .notes = version_notes(stored, plan)};
+            .notes = notes};
 }
 
 }  // namespace headroom::cli

@@ -43,7 +43,7 @@ void declare_run(CLI::App& app, PlanOptions& plan) {
         ->check(CLI::Range(1, 1 << 27))
         ->type_name("N");
     app.add_option("--global-batch", plan.global_batch, "sequences a step; chosen unless given")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
         ->type_name("N");
     auto* tokens = app.add_option("--tokens", plan.tokens, "tokens of the whole run, as 15e9")
                        ->check(CLI::Range(0.0, kMostTokens))

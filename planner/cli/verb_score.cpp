@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/report_engine.h"
 #include "planner/cli/verbs.h"

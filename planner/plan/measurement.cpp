@@ -143,6 +143,15 @@ void read(const JsonCursor& json, T& value) {
     json.only(known);
     const auto field = [&](const auto& key) {
         if (kLater == key.name && !json.find(key.name)) return;
+        using Member = std::remove_cvref_t<decltype(value.*key.member)>;
+        if constexpr (std::is_same_v<Member, double>) {
+            // JSON has no infinity: the gradient norm of a step that overflowed is null.
+            const auto found = json.value().find(key.name);
+            if (found != json.value().end() && found->is_null()) {
+                value.*key.member = std::numeric_limits<double>::infinity();
+                return;
+            }
+        }
         read(json.at(key.name), value.*key.member);
     };
     std::apply([&](const auto&... key) { (field(key), ...); }, fields(&value));

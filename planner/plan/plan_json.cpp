@@ -164,7 +164,12 @@ Json to_json(const Plan& plan) {
 }
 
 StoredPlan plan_from_json(const JsonCursor& json, const Library& library) {
-    if (const auto best = json.find("best")) return read_plan(*best, library);
+    if (const auto best = json.find("best")) {
+        // Searched for a framework, the plan is the one that was chosen by its forecasts.
+        const auto engine = json.find("engine");
+        const auto chosen = engine ? engine->find("plan") : std::nullopt;
+        return read_plan(chosen ? *chosen : *best, library);
+    }
     if (json.value().contains("best")) json.fail("is a search in which nothing fitted");
     if (const auto measured = json.find("measured")) {
         measured->fail("holds measurements, which this version does not read");

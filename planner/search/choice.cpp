@@ -1,6 +1,7 @@
 #include "planner/search/choice.h"
 
 #include <algorithm>
+#include <numbers>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
@@ -8,8 +9,8 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kPretrainTokens = 4'000'000;
-constexpr std::int64_t kFinetuneBatch = 64;
+constexpr double kPretrainTokens = 4e6;
+constexpr double kFinetuneBatch = 64.0;
 constexpr std::int64_t kLargestOffered = 64;
 /// A context rank with fewer tokens than this spends its time on communication.
 constexpr std::int64_t kFewestTokens = 1024;
@@ -20,6 +21,10 @@ std::vector<std::int64_t> divisors(std::int64_t n, std::int64_t limit) {
         if (n % d == 0) out.push_back(d);
     }
     return out;
+}
+
+bool is_pinned(const SearchRequest& request, std::string_view knob) {
+    return std::ranges::find(request.pinned, knob) != request.pinned.end();
 }
 
 /// All of a key in one number: every field is far below its share of the bits.
@@ -43,7 +48,7 @@ class Enumerator {
 public:
     explicit Enumerator(const SearchRequest& request)
         : request_(request), base_(request.base), model_(request.base.model) {
-        batch_ = request.global_batch > 0 ? request.global_batch : default_global_batch(base_);
+        batch_ = request.global_batch > 0 ? request.global_batch : default_global_batch(request);
     }
 
     Space run() {
@@ -57,9 +62,7 @@ public:
     }
 
 private:
-    [[nodiscard]] bool pinned(std::string_view knob) const {
-        return std::ranges::find(request_.pinned, knob) != request_.pinned.end();
-    }
+    [[nodiscard]] bool pinned(std::string_view knob) const { return is_pinned(request_, knob); }
     [[nodiscard]] const Abilities& able() const { return request_.able; }
     template <class T>
     std::vector<T> options(std::string_view knob, T base, std::vector<T> all) const {
@@ -111,6 +114,7 @@ private:
             for (const auto p :
                  degrees("pipeline", base_.layout.pipeline, able().pipeline, stages)) {
                 if (gpus % (t * c * p) != 0) continue;
+                if (pinned("data") && gpus / (t * c * p) != base_.layout.data) continue;
                 Choice choice{.gpus = narrow(gpus),
                               .data = narrow(gpus / (t * c * p)),
                               .tensor = narrow(t),
@@ -154,6 +158,8 @@ private:
             counts.push_back(v);
         }
         for (const auto v : options("interleave", base_.layout.interleave, counts)) {
+            const bool chunked = base_.layout.schedule == PipelineSchedule::interleaved;
+            if (pinned("schedule") && chunked != (v > 1)) continue;
             choice.interleave = narrow(v);
             sharding(choice);
         }
@@ -186,7 +192,7 @@ private:
         std::vector<Tier> tiers{Tier::device};
         if (trains_much && node.host_ram > Bytes{}) tiers.push_back(Tier::cpu);
         if (trains_much && has_drives(base_.hardware.profile)) tiers.push_back(Tier::nvme);
-        const bool alone = choice.data * choice.context == 1;
+        const bool alone = choice.gpus == 1;
         const auto up_to = [&](Tier furthest) {
             std::vector<Tier> near = tiers;
             std::erase_if(near, [&](Tier tier) { return tier > furthest; });
@@ -280,11 +286,28 @@ GraphKey graph_key(const Choice& c) {
     return {c.tensor, c.context, c.expert, c.recompute, c.activations, c.adapter, c.context_kind};
 }
 
-std::int64_t default_global_batch(const PlanRequest& base) {
-    const std::int64_t gpus = base.hardware.gpus;
-    if (base.train.goal != Goal::pretrain) return round_up(std::max(kFinetuneBatch, gpus), gpus);
-    const std::int64_t wanted = std::max<std::int64_t>(kPretrainTokens / base.train.sequence, 1);
-    return round_up(std::max(wanted, gpus), gpus);
+std::int64_t default_global_batch(const SearchRequest& request) {
+    const PlanRequest& base = request.base;
+    const auto held = [&](std::string_view knob, std::int64_t value) {
+        return is_pinned(request, knob) ? value : 1;
+    };
+    const std::int64_t split = held("tensor", base.layout.tensor) *
+                               held("context", base.layout.context) *
+                               held("pipeline", base.layout.pipeline);
+    const std::int64_t data = is_pinned(request, "data")
+                                  ? base.layout.data
+                                  : std::max<std::int64_t>(base.hardware.gpus / split, 1);
+    std::int64_t batch = data * held("micro_batch", base.train.micro_batch) *
+                         held("accumulation", base.train.accumulation);
+    const double wanted = base.train.goal == Goal::pretrain
+                              ? kPretrainTokens / static_cast<double>(base.train.sequence)
+                              : kFinetuneBatch;
+    // Doubled to the nearest: what has many factors leaves a search many layouts. With pinned
+    // accumulation more sequences would be larger micro-batches, that nobody asked for.
+    while (!is_pinned(request, "accumulation") &&
+           static_cast<double>(batch) * std::numbers::sqrt2 <= wanted)
+        batch *= 2;
+    return batch;
 }
 
 Space enumerate(const SearchRequest& request) { return Enumerator(request).run(); }
@@ -294,7 +317,9 @@ PlanRequest with(const SearchRequest& request, const Choice& c) {
     out.hardware.gpus = c.gpus;
     out.layout.data = c.data;
     out.layout.tensor = c.tensor;
-    out.layout.sequence_parallel = c.tensor > 1;
+    if (!is_pinned(request, "sequence_parallel")) {
+        out.layout.sequence_parallel = c.tensor > 1;
+    }
     out.layout.context = c.context;
     out.layout.context_kind = c.context_kind;
     out.layout.pipeline = c.pipeline;

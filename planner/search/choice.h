@@ -55,8 +55,9 @@ Space enumerate(const SearchRequest& request);
 /// The request of a choice.
 PlanRequest with(const SearchRequest& request, const Choice& choice);
 
-/// Sequences a step when the request leaves it open: about four million tokens for pretraining, 64
-/// sequences for fine-tuning, never fewer than the GPUs.
-std::int64_t default_global_batch(const PlanRequest& base);
+/// Sequences a step when the request leaves it open: the GPUs, times what is pinned of a batch,
+/// times the power of two that comes nearest to four million tokens for pretraining, to 64
+/// sequences for fine-tuning. Pinned accumulation is not multiplied.
+std::int64_t default_global_batch(const SearchRequest& request);
 
 }  // namespace headroom

@@ -14,6 +14,10 @@ struct RungRow {
 
 constexpr const char* kApplied = nullptr;
 
+const char* full_precision(PlanRequest& r) {
+    return r.hardware.profile.peak.contains(DType::f32) ? kApplied : "no fp32 matrix rate";
+}
+
 const char* mixed_precision(PlanRequest& r) {
     const auto& peak = r.hardware.profile.peak;
     const bool has_bf16 = peak.contains(DType::bf16);
@@ -57,7 +61,7 @@ const char* adapter(PlanRequest& r, AdapterKind kind) {
 /// The article's order for training.
 const std::vector<RungRow>& training_rungs() {
     static const std::vector<RungRow> kRungs{
-        {"fp32", [](auto&) { return kApplied; }},
+        {"fp32", full_precision},
         {"mixed precision", mixed_precision},
         {"gradient checkpointing", checkpointing},
         {"ZeRO stage 1", [](auto& r) { return zero_stage(r, 1); }},

@@ -112,6 +112,14 @@ bool offered(const PlanRequest& r, const Abilities& able) {
            r.offload.parameters <= able.parameters;
 }
 
+/// Whether a turn left alone whatever is pinned: some turn several knobs at once.
+bool holds(const PlanRequest& before, const PlanRequest& after,
+           const std::vector<std::string>& pinned) {
+    return std::ranges::all_of(pinned, [&](const std::string& name) {
+        return knob(name).get(before) == knob(name).get(after);
+    });
+}
+
 std::string lacking(const Estimate& it, const Plan& plan) {
     const auto& gpu = plan.request.hardware.profile;
     if (it.device > gpu.memory_capacity) {
@@ -141,9 +149,11 @@ std::vector<Step> steps_from(const PlanRequest& request, const std::vector<std::
                              const Abilities& able) {
     std::vector<Step> out;
     for (const auto& turn : turns()) {
-        if (std::ranges::find(pinned, turn.knob) != pinned.end()) continue;
         Step step{turn.knob, request};
-        if (!turn.apply(step.request) || !offered(step.request, able)) continue;
+        const bool turned = turn.apply(step.request);
+        if (!turned || !offered(step.request, able) || !holds(request, step.request, pinned)) {
+            continue;
+        }
         const OffloadSpec& places = step.request.offload;
         const bool drives = places.optimizer == Tier::nvme || places.parameters == Tier::nvme;
         if (drives && !has_drives(request.hardware.profile)) continue;
@@ -166,6 +176,7 @@ std::vector<Neighbour> neighbours(const Plan& plan, const std::vector<std::strin
                        .value = to_string(knob(turned).get(request)),
                        .lacks = lacking(it, plan),
                        .fits = it.fits,
+                       .safe = it.safe,
                        .memory = it.device,
                        .step = it.step});
     }

@@ -1,5 +1,6 @@
 #include "planner/search/search.h"
 
+#include <fmt/format.h>
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 #include <tbb/parallel_invoke.h>
@@ -10,6 +11,7 @@
 #include <cmath>
 #include <numeric>
 #include <span>
+#include <string_view>
 
 #include "planner/base/error.h"
 #include "planner/search/front.h"
@@ -176,13 +178,14 @@ private:
         const std::size_t head = std::min(order.size(), kMostExact);
         std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(head),
                           order.end(), better);
-        order.resize(head);
-        for (std::size_t first = 0; first < order.size() && !best_; first += kExact) {
+        std::span<const std::size_t> left = order;
+        for (std::size_t seen = 0; seen < kMostExact && !left.empty() && !best_;) {
             if (stop_.stop_requested()) break;
-            const std::size_t count = std::min(kExact, order.size() - first);
-            consider(evaluate_all({order.data() + first, count}));
+            const auto steps = next_legal(left, kExact);
+            seen += steps.size();
+            consider(evaluate(steps));
         }
-        consider(evaluate_all(spread_front()));
+        consider(evaluate(legal(spread_front())));
         climb();
         // Nothing fits with certainty: the best that fits as expected, marked as tight.
         if (!best_ && !candidates_.empty()) {
@@ -197,7 +200,11 @@ private:
     bool consider(std::vector<Candidate> found) {
         bool better = false;
         for (auto& exact : found) {
-            if (!exact.fits || over_budget(exact)) continue;
+            if (!exact.fits) continue;
+            if (const auto cost = over_budget(exact)) {
+                cheapest_ = cheapest_ ? std::min(*cheapest_, *cost) : *cost;
+                continue;
+            }
             if (exact.safe && (!best_ || exact_value(exact) < exact_value(*best_) * kWorthwhile)) {
                 best_ = exact;
                 better = true;
@@ -220,7 +227,11 @@ private:
     void climb() {
         bool better = best_.has_value();
         for (int step = 0; better && step < kMostSteps && !stop_.stop_requested(); ++step) {
-            better = consider(evaluate(steps_from(best_->request, request_.pinned, request_.able)));
+            auto steps = steps_from(best_->request, request_.pinned, request_.able);
+            // How the loss runs is no setting that a search turns.
+            std::erase_if(steps,
+                          [](const Step& one) { return one.knob == std::string_view("loss"); });
+            better = consider(evaluate(steps));
         }
     }
 
@@ -239,25 +250,33 @@ private:
         return candidate.step.count();
     }
 
-    [[nodiscard]] bool over_budget(const Candidate& candidate) const {
-        if (!request_.budget || request_.base.train.tokens == 0) return false;
+    /// What the run costs, where that is more than the budget.
+    [[nodiscard]] std::optional<Usd> over_budget(const Candidate& candidate) const {
+        if (!request_.budget || request_.base.train.tokens == 0) return std::nullopt;
         const double millions = static_cast<double>(request_.base.train.tokens) / 1e6;
-        return candidate.usd_per_million_tokens * millions > request_.budget->count();
+        const Usd cost{candidate.usd_per_million_tokens * millions};
+        return cost > *request_.budget ? std::optional(cost) : std::nullopt;
     }
 
-    /// The exact estimates of choices that are legal, in their order.
-    std::vector<Candidate> evaluate_all(std::span<const std::size_t> indices) {
-        std::vector<Step> legal;
-        for (const auto index : indices) {
-            Step step{"", with(request_, space_.choices[index])};
+    /// Takes the first `most` legal choices off a list of choices.
+    std::vector<Step> next_legal(std::span<const std::size_t>& left, std::size_t most) {
+        std::vector<Step> found;
+        while (!left.empty() && found.size() < most) {
+            Step step{"", with(request_, space_.choices[left.front()])};
+            left = left.subspan(1);
             try {
                 validate(step.request);
-            } catch (const InputError&) {
-                continue;  // a combination that the request's own rules exclude
+                found.push_back(std::move(step));
+            } catch (const InputError& error) {
+                // A combination that the request's own rules exclude.
+                if (!refusal_) refusal_ = error;
             }
-            legal.push_back(std::move(step));
         }
-        return evaluate(legal);
+        return found;
+    }
+
+    std::vector<Step> legal(std::span<const std::size_t> choices) {
+        return next_legal(choices, choices.size());
     }
 
     std::vector<Candidate> evaluate(std::span<const Step> steps) {
@@ -283,32 +302,39 @@ private:
         result_.front = pareto(std::move(candidates_));
     }
 
-    /// Nothing fits: the configuration that needs least, and what it lacks.
+    /// Nothing fits: the configuration that needs least, and what it lacks. Where no configuration
+    /// is legal, the request itself is not.
     void explain_shortage() {
         if (space_.choices.empty()) {
             result_.nearest =
                 "no combination of the pinned knobs divides the GPUs, heads and batch";
             return;
         }
-        std::size_t least = 0;
-        double bytes = kImpossible;
-        for (std::size_t i = 0; i < space_.choices.size(); ++i) {
-            const double need = scores_[i].bytes < kImpossible
-                                    ? scores_[i].bytes
-                                    : ranker_.least_bytes(space_.choices[i]);
-            if (need < bytes) {
-                bytes = need;
-                least = i;
-            }
+        if (cheapest_) {
+            result_.nearest = fmt::format("the cheapest run that fits costs {}, the budget is {}",
+                                          to_string(*cheapest_), to_string(*request_.budget));
+            return;
         }
-        const auto closest = evaluate_all({&least, 1});
-        if (closest.empty()) return;
+        std::vector<std::size_t> order(space_.choices.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::sort(order, {}, [&](std::size_t i) { return least_need(i); });
+        std::span<const std::size_t> left = order;
+        const auto closest = evaluate(next_legal(left, 1));
+        if (closest.empty()) {
+            if (refusal_ && !stop_.stop_requested()) throw InputError(*refusal_);
+            return;
+        }
         const Bytes missing =
             closest.front().memory - request_.base.hardware.profile.memory_capacity;
         result_.nearest =
             missing > Bytes{}
                 ? "the smallest configuration needs " + to_string(missing) + " more device memory"
                 : "the smallest configuration needs more host memory or drives than the node has";
+    }
+
+    [[nodiscard]] double least_need(std::size_t i) const {
+        return scores_[i].bytes < kImpossible ? scores_[i].bytes
+                                              : ranker_.least_bytes(space_.choices[i]);
     }
 
     static constexpr double kImpossible = 1e300;
@@ -324,14 +350,33 @@ private:
     std::vector<std::int64_t> needed_{};
     std::vector<KeyProfile> profiles_{};
     std::vector<Candidate> candidates_{};
-    std::optional<Candidate> best_{};  ///< of those that fit with certainty
+    std::optional<InputError> refusal_{};  ///< of the first choice that is not legal
+    std::optional<Usd> cheapest_{};        ///< of those that fit and cost more than the budget
+    std::optional<Candidate> best_{};      ///< of those that fit with certainty
     SearchResult result_{};
 };
 
 }  // namespace
 
+namespace {
+
+/// A detail of recomputation that is pinned without its mode asks for the mode that has it.
+SearchRequest with_implied_mode(const SearchRequest& request) {
+    SearchRequest out = request;
+    const auto pinned = [&](std::string_view knob) {
+        return std::ranges::find(request.pinned, knob) != request.pinned.end();
+    };
+    if (pinned("recompute")) return out;
+    if (pinned("recompute_ops")) out.base.recompute.mode = RecomputeMode::selective;
+    if (pinned("recompute_every")) out.base.recompute.mode = RecomputeMode::every;
+    return out;
+}
+
+}  // namespace
+
 SearchResult search(const SearchRequest& request, std::stop_token stop, const Progress& progress) {
-    return Searcher(request, std::move(stop), progress).run();
+    const SearchRequest asked = with_implied_mode(request);
+    return Searcher(asked, std::move(stop), progress).run();
 }
 
 }  // namespace headroom

@@ -40,6 +40,7 @@ struct Neighbour {
     std::string value{};
     std::string lacks{};  ///< "needs 12.3 GiB more", "31 % slower", "costs 1.2x"
     bool fits = false;
+    bool safe = false;  ///< fits at the high end of the band too
     Bytes memory{};
     Seconds step{};
 };

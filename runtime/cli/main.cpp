@@ -80,7 +80,7 @@ int guarded(const RunOptions& options) {
     } catch (const DeviceError& error) {
         return complain(error.what(), Exit::internal);
     } catch (const NotFinite& error) {
-        return complain(error.what(), Exit::internal);
+        return complain(error.what(), Exit::bad_input);
     } catch (const std::bad_alloc&) {
         return complain("this machine has no memory left", Exit::does_not_fit);
     } catch (const std::exception& error) {

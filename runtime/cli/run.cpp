@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <ctime>
+#include <exception>
 #include <optional>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/cli/output.h"
 #include "planner/cli/report_findings.h"
 #include "planner/plan/findings.h"
@@ -87,6 +89,7 @@ public:
           weights_(*executor_),
           trainer_(*executor_, batches_, hyperparameters(options), options.seed),
           teller_(options) {
+        require_saves(options, run_);
         take_stage("arena");
         source_ = load_weights(options, run_, weights_);
         LossScaler scaler{.scale = options.loss_scale, .interval = options.growth_interval};
@@ -96,24 +99,49 @@ public:
             state.scaler.interval = options.growth_interval;
             trainer_.resume(state);
             source_ = fmt::format("checkpoint of step {} of {}", state.step, options.resume);
+            if (state.step >= options.steps) {
+                throw InputError(options.resume,
+                                 fmt::format("is of step {}, so --steps {} leaves nothing to do",
+                                             state.step, options.steps));
+            }
         }
     }
 
     Exit all() {
         start_event();
         const InterruptWatch watch;
-        while (trainer_.state().step < options_.steps && !InterruptWatch::interrupted()) one();
+        keep([&] {
+            while (trainer_.state().step < options_.steps && !InterruptWatch::interrupted()) one();
+        });
         teller_.finish();
-        interrupted_ = InterruptWatch::interrupted();
-        if (!options_.checkpoint.empty()) checkpoint();
-        save_weights(options_, run_, weights_);
-        return report();
+        interrupted_ = InterruptWatch::interrupted() || failure_;
+        if (sound_ && !options_.checkpoint.empty()) keep([&] { checkpoint(); });
+        if (sound_) keep([&] { save_weights(options_, run_, weights_); });
+        Exit exit = Exit::done;
+        keep([&] { exit = report(); });
+        if (failure_) std::rethrow_exception(failure_);
+        return exit;
     }
 
 private:
     static constexpr std::size_t kWatched = 2;      ///< steps until all that is watched has been
     static constexpr std::size_t kCountedStep = 2;  ///< under a GPU's counters
     static constexpr std::size_t kSettled = 4;      ///< and the step is recorded, on a GPU
+
+    /// Does a part of the run; the first failure is told at the end, when the other parts have been
+    /// done: a full disk under the checkpoint is no reason to lose the measurement. Only input that
+    /// cannot be used stops a step before it changes a weight.
+    template <class Part>
+    void keep(Part part) {
+        try {
+            part();
+        } catch (const InputError&) {
+            if (!failure_) failure_ = std::current_exception();
+        } catch (const std::exception&) {
+            if (!failure_) failure_ = std::current_exception();
+            sound_ = false;
+        }
+    }
 
     [[nodiscard]] bool cuda() const { return backend_->table().device == std::string_view("cuda"); }
 
@@ -279,10 +307,27 @@ private:
     Measurement measured_{};
     std::string source_{};
     bool interrupted_ = false;
+    std::exception_ptr failure_{};
+    bool sound_ = true;  ///< the weights are those of whole steps
 };
+
+/// What a run ends with must have a place before it begins.
+void require_places(const RunOptions& options) {
+    require_writable(options.common.output);
+    for (const auto* file : {&options.save, &options.checkpoint}) {
+        if (!file->empty()) require_writable(file_to_write(*file));
+    }
+    if (options.save_adapter.empty()) return;
+    const std::filesystem::path folder(options.save_adapter);
+    require_writable(std::filesystem::is_directory(folder) ? folder / "adapter_config.json"
+                                                           : folder);
+}
 
 }  // namespace
 
-Exit run(const RunOptions& options) { return Run(options).all(); }
+Exit run(const RunOptions& options) {
+    require_places(options);
+    return Run(options).all();
+}
 
 }  // namespace headroom::run

@@ -7,6 +7,8 @@
 
 #include "planner/base/error.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
+#include "planner/spec/names.h"
 #include "runtime/data/peft_names.h"
 #include "runtime/data/weight_transfer.h"
 
@@ -94,7 +96,45 @@ std::map<TensorId, std::vector<float>> numbers(const RunOptions& options, const 
     return out;
 }
 
+/// An adapter's file says neither how its product is scaled nor what kind it is: the configuration
+/// beside it does.
+void require_same_adapter(const std::filesystem::path& path, const RunPlan& run,
+                          const std::vector<WeightSource>& sources, const WeightFiles& files) {
+    const AdapterSpec& ours = run.request().adapter;
+    if (ours.kind == AdapterKind::none) {
+        throw InputError("",
+                         fmt::format("--init-adapter {}: the plan has no adapter", path.string()));
+    }
+    check_nothing_else(sources, files);
+    const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+    const auto config = folder / "adapter_config.json";
+    if (!std::filesystem::exists(config)) return;
+    const Json document = read_json_file(config);
+    const AdapterSpec theirs =
+        adapter_from_config(JsonCursor(document, config.string() + "#"), run.request().model);
+    const bool dora = ours.kind == AdapterKind::dora;
+    if (dora == (theirs.kind == AdapterKind::dora) && ours.rank == theirs.rank &&
+        ours.alpha == theirs.alpha) {
+        return;
+    }
+    throw InputError(config.string(),
+                     fmt::format("is {} of rank {} and alpha {}, the plan has {} of {} and {}",
+                                 name(theirs.kind), theirs.rank, theirs.alpha, name(ours.kind),
+                                 ours.rank, ours.alpha));
+}
+
 }  // namespace
+
+void require_saves(const RunOptions& options, const RunPlan& run) {
+    if (options.save.empty() && options.save_adapter.empty()) return;
+    if (const auto world = run.request().layout.world(); world > 1) {
+        throw InputError("", fmt::format("--save: rank {} of {} holds a part of the model",
+                                         options.rank, world));
+    }
+    const StepGraph& graph = run.lowering.graph;
+    if (!options.save.empty()) weight_sources(graph, run.request().model);
+    if (!options.save_adapter.empty()) adapter_sources(graph, run.request().model);
+}
 
 std::string load_weights(const RunOptions& options, const RunPlan& run, Weights& weights) {
     const StepGraph& graph = run.lowering.graph;
@@ -108,8 +148,10 @@ std::string load_weights(const RunOptions& options, const RunPlan& run, Weights&
         from = fmt::format("weights of {}", options.init);
     }
     if (!options.adapter.empty()) {
-        read_all(adapter_sources(graph, run.request().model), run, WeightFiles(options.adapter),
-                 weights);
+        const WeightFiles files(options.adapter);
+        const auto sources = adapter_sources(graph, run.request().model);
+        require_same_adapter(options.adapter, run, sources, files);
+        read_all(sources, run, files, weights);
         from += fmt::format(", adapter of {}", options.adapter);
     }
     return from;
@@ -133,7 +175,7 @@ void save_weights(const RunOptions& options, const RunPlan& run, Weights& weight
     }
     if (options.save_adapter.empty()) return;
     const std::filesystem::path folder(options.save_adapter);
-    std::filesystem::create_directories(folder);
+    std::filesystem::create_directory(folder);
     write_weights(folder / "adapter_model.safetensors", adapter_sources(graph, model), floats,
                   model.attention, DType::f32, bytes_of);
     write_file_atomically(folder / "adapter_config.json",

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "planner/base/error.h"
+#include "planner/base/written_file.h"
 
 namespace headroom {
 namespace {
@@ -18,8 +18,8 @@ constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
 
 }  // namespace
 
-DurableFile::DurableFile(std::filesystem::path path)
-    : path_(std::move(path)), temporary_(path_.string() + ".tmp") {
+DurableFile::DurableFile(const std::filesystem::path& path)
+    : path_(file_to_write(path)), temporary_(path_.string() + ".tmp") {
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail();
 }

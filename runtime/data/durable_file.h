@@ -10,10 +10,11 @@ namespace headroom {
 /// A file that is there whole or not at all. What is written goes to "NAME.tmp" beside it; `commit`
 /// flushes it to the disk, renames it and flushes the folder. Until then a file of that name stays
 /// as it was, whenever the process or the machine stops; a left-over "NAME.tmp" is overwritten by
-/// the next writer. Throws InputError when the disk refuses.
+/// the next writer. Of a link, what it points to is written. Throws InputError when the disk
+/// refuses.
 class DurableFile {
 public:
-    explicit DurableFile(std::filesystem::path path);
+    explicit DurableFile(const std::filesystem::path& path);
     /// Removes what was not committed.
     ~DurableFile();
     DurableFile(const DurableFile&) = delete;

@@ -170,6 +170,19 @@ void check_weights(const std::vector<WeightSource>& sources, const StepGraph& gr
     }
 }
 
+void check_nothing_else(const std::vector<WeightSource>& sources, const WeightFiles& files) {
+    std::set<std::string> wanted;
+    for (const auto& source : sources) {
+        for (const auto& piece : source.pieces) wanted.insert(piece.tensor);
+    }
+    for (const auto& [name, weight] : files.all()) {
+        if (wanted.contains(name)) continue;
+        throw InputError(
+            weight.file->name(),
+            fmt::format("holds {}, which the plan has no place for", quoted(Json(name))));
+    }
+}
+
 void read_weight(const WeightSource& source, const TensorSpec& spec, const AttentionSpec& attention,
                  const WeightFiles& files, std::span<std::byte> out) {
     for (const auto& piece : source.pieces) {

@@ -22,6 +22,8 @@ StoredNames stored_names(const WeightFiles& files);
 /// InputError with the file, the tensor, what was expected and what was found.
 void check_weights(const std::vector<WeightSource>& sources, const StepGraph& graph,
                    const ModelSpec& model, const WeightFiles& files);
+/// Throws InputError for a stored tensor that no source names.
+void check_nothing_else(const std::vector<WeightSource>& sources, const WeightFiles& files);
 
 /// Reads a parameter: `out` holds bytes(spec), and spec's dtype is what the numbers are turned
 /// into.

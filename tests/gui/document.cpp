@@ -5,6 +5,7 @@
 #include "gui/document/open_file.h"
 #include "gui/document/plan_document.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

@@ -3,6 +3,7 @@
 
 #include "gui/app/palette_dialog.h"
 #include "gui/views/table_view.h"
+#include "planner/base/written_file.h"
 #include "tests/gui/cut_off.h"
 #include "tests/gui/requests.h"
 

@@ -2,6 +2,7 @@
 
 #include "gui/jobs/run_process.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

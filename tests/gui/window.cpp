@@ -10,6 +10,7 @@
 #include "gui/app/palette_dialog.h"
 #include "gui/views/theme.h"
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;

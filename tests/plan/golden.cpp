@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/import/model_source.h"
 #include "planner/plan/plan_json.h"
 #include "tests/support/catch.h"

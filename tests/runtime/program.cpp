@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;

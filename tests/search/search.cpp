@@ -139,12 +139,12 @@ TEST_CASE("NothingOneKnobAwayIsBothSafeAndClearlyFaster") {
         const SearchResult found = search(on(preset(row.model), row.gpu, row.gpus));
         REQUIRE(found.best);
         const Plan& best = *found.best;
-        const Bytes margin = best.predicted.band.high - best.predicted.band.expected;
         for (const auto& other : found.neighbours) {
-            const bool safe = other.fits && other.memory + margin <= best.predicted.capacity;
             INFO(other.knob << "=" << other.value);
-            // Two percent: what the ranking may be off beyond the exactly evaluated ones.
-            if (safe) CHECK(other.step.count() > best.predicted.cost.step.count() * 0.98);
+            // How the loss runs is no setting that a search turns. A gain below 0.05 % is none.
+            if (other.safe && other.knob != "loss") {
+                CHECK(other.step.count() > best.predicted.cost.step.count() * 0.999);
+            }
         }
     }
 }

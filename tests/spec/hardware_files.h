@@ -7,6 +7,7 @@
 #include <string>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "planner/spec/hardware_profile.h"
 
 namespace headroom {

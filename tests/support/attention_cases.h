@@ -107,7 +107,10 @@ inline std::vector<OpCase> wgmma_cases() {
             attention(with(narrow, false, 20), many),
             attention(with(wide, false, 0), many),
             attention(wide, dealt),
-            attention(with(narrow, false, 0), few)};
+            attention(with(narrow, false, 0), few),
+            {.op = Attention{.shape = narrow},  // columns of one matrix
+             .inputs = {block({140, 128}, 256), block({140, 64}, 256), block({140, 64}, 256)},
+             .differentiated = {0}}};
 }
 
 /// Scores that are tensors.
