@@ -26,10 +26,20 @@ constexpr GpuField field(std::string_view key, double scale, double low, double 
         group, key, presence, scale, low, high, &get_member<Member, Gpu>, &set_member<Member, Gpu>};
 }
 
+/// Something that a GPU may lack: 0, or at least `least`.
+template <auto Member>
+constexpr GpuField field_or_none(std::string_view key, double scale, double least, double high,
+                                 Presence presence = Presence::required) {
+    GpuField out = field<Member>(key, scale, 0, high, presence);
+    out.least = least;
+    return out;
+}
+
 constexpr auto kNeeded = Presence::required;
 constexpr auto kMayMiss = Presence::optional;
 constexpr double kTera = 1e12;
 constexpr double kMicro = 1e-6;
+constexpr double kLeastTflops = 0.01;
 constexpr double kMostTflops = 1e6;
 constexpr double kLeastFraction = 0.01;
 constexpr double kLeastVectorFraction = 1e-4;
@@ -45,17 +55,18 @@ constexpr std::array kGpuFields{
     field<&Gpu::context_high>("high", double{kMiB}, 0, 1e5, kNeeded, kContext),
     field<&Gpu::own_context>("own_context_mib", double{kMiB}, 0, 1e5, kMayMiss),
     field<&Gpu::memory_bandwidth>("memory_bandwidth_gb_s", kGb, 1, 1e6),
-    field<&Gpu::tf32_peak>("tf32_peak_tflops", kTera, 0, kMostTflops, kMayMiss),
+    field_or_none<&Gpu::tf32_peak>("tf32_peak_tflops", kTera, kLeastTflops, kMostTflops, kMayMiss),
     field<&Gpu::gemm_fraction>("gemm_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::attention_fraction>("attention_fraction", 1.0, kLeastFraction, 1),
-    field<&Gpu::attention_backward_fraction>("attention_backward_fraction", 1.0, 0, 1, kMayMiss),
+    field_or_none<&Gpu::attention_backward_fraction>("attention_backward_fraction", 1.0,
+                                                     kLeastFraction, 1, kMayMiss),
     field<&Gpu::memory_fraction>("memory_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::vector_fraction>("vector_fraction", 1.0, kLeastVectorFraction, 1, kMayMiss),
     field<&Gpu::link_fraction>("link_fraction", 1.0, kLeastFraction, 1),
     field<&Gpu::pcie_fraction>("pcie_fraction", 1.0, kLeastFraction, 1),
-    field<&Gpu::nvlink>("nvlink_gb_s", kGb, 0, 1e5),
-    field<&Gpu::nvlink_pair>("nvlink_pair_gb_s", kGb, 0, 1e5, kMayMiss),
-    field<&Gpu::pcie>("pcie_gb_s", kGb, 0, 1e5),
+    field_or_none<&Gpu::nvlink>("nvlink_gb_s", kGb, kLeastRate, 1e5),
+    field_or_none<&Gpu::nvlink_pair>("nvlink_pair_gb_s", kGb, kLeastRate, 1e5, kMayMiss),
+    field_or_none<&Gpu::pcie>("pcie_gb_s", kGb, kLeastRate, 1e5),
     field<&Gpu::launch_latency>("launch_latency_us", kMicro, 0, 1e4),
     field<&Gpu::link_latency>("link_latency_us", kMicro, 0, 1e4),
     field<&Gpu::network_latency>("network_latency_us", kMicro, 0, 1e6),
@@ -95,7 +106,7 @@ std::map<DType, FlopRate> peaks_from_json(const JsonCursor& json) {
     json.only({"f64", "fp32", "bf16", "fp16", "fp8"});
     std::map<DType, FlopRate> peaks;
     for (const auto& [key, value] : json.members()) {
-        peaks[*dtype_named(key)] = FlopRate{value.number(0.01, kMostTflops) * kTera};
+        peaks[*dtype_named(key)] = FlopRate{value.number(kLeastTflops, kMostTflops) * kTera};
     }
     if (peaks.empty()) json.fail("names no dtype");
     return peaks;

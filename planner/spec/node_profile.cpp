@@ -20,13 +20,21 @@ constexpr NodeField node_field(std::string_view key, double scale, double low, d
             low, high, &get_member<Member, Node>, &set_member<Member, Node>};
 }
 
+/// A rate of something that a node may lack.
+template <auto Member>
+constexpr NodeField rate_or_none(std::string_view key, double high) {
+    NodeField out = node_field<Member>(key, kGb, 0, high);
+    out.least = kLeastRate;
+    return out;
+}
+
 constexpr std::array kNodeFields{
     node_field<&Node::gpus>("gpus", 1.0, 1, 1024),
     node_field<&Node::host_ram>("host_ram_gib", double{kGiB}, 1, 1e6),
     node_field<&Node::nvme_capacity>("nvme_capacity_tb", 1e12, 0, 1e4),
-    node_field<&Node::nvme_read>("nvme_read_gb_s", kGb, 0, 1e4),
-    node_field<&Node::nvme_write>("nvme_write_gb_s", kGb, 0, 1e4),
-    node_field<&Node::network>("network_gb_s", kGb, 0, 1e5),
+    rate_or_none<&Node::nvme_read>("nvme_read_gb_s", 1e4),
+    rate_or_none<&Node::nvme_write>("nvme_write_gb_s", 1e4),
+    rate_or_none<&Node::network>("network_gb_s", 1e5),
     node_field<&Node::nvlink_domain>("nvlink_domain", 1.0, 0, 1e5),
     node_field<&Node::power_kw>("power_kw", 1.0, 0, 1000),
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <concepts>
 #include <cstdint>
@@ -28,7 +30,11 @@ struct UnitField {
     double high = 0.0;
     double (*get)(const T&) = nullptr;
     void (*set)(T&, double) = nullptr;
+    double least = 0.0;  ///< > 0: 0 means "none", and what is there is at least this much
 };
+
+/// GB/s of a link or drive that is there: with less, times grow beyond what can be told.
+inline constexpr double kLeastRate = 0.01;
 
 template <auto Member, class T>
 double get_member(const T& profile) {
@@ -85,7 +91,13 @@ void read_fields(T& profile, std::span<const UnitField<T>> fields, const JsonCur
         const auto parent = field.group.empty() ? json : json.at(field.group);
         const auto member =
             field.presence == Presence::required ? parent.at(field.key) : parent.find(field.key);
-        if (member) field.set(profile, member->number(field.low, field.high) * field.scale);
+        if (!member) continue;
+        const double value = member->number(field.low, field.high);
+        if (value > 0.0 && value < field.least) {
+            member->fail(fmt::format("is {}, must be 0 or at least {}", quoted(member->value()),
+                                     field.least));
+        }
+        field.set(profile, value * field.scale);
     }
 }
 
