@@ -8,6 +8,7 @@
 
 #include "planner/base/error.h"
 #include "planner/base/json.h"
+#include "planner/base/plural.h"
 #include "planner/cost/op_time.h"
 #include "planner/lower/lower.h"
 #include "planner/plan/estimate.h"
@@ -215,12 +216,26 @@ void add_time(std::vector<Finding>& rows, const Plan& plan, const Expected& expe
     for (std::size_t i = 0; i < std::min(kShown, slowest.size()); ++i) {
         const auto& op = slowest[i];
         const auto found = expected.ops.find({op.phase, op.op});
-        rows.push_back({.group = "time by op",
-                        .part = fmt::format("{} ({}, {} times)", op.op, op.phase, op.count),
-                        .unit = NumberUnit::seconds,
-                        .predicted = found == expected.ops.end() ? 0.0 : found->second.count(),
-                        .measured = op.time.count()});
+        rows.push_back(
+            {.group = "time by op",
+             .part = fmt::format("{} ({}, {} time{})", op.op, op.phase, op.count, plural(op.count)),
+             .unit = NumberUnit::seconds,
+             .predicted = found == expected.ops.end() ? 0.0 : found->second.count(),
+             .measured = op.time.count()});
     }
+}
+
+/// Of the rank that was measured; throws InputError where the plan has no such rank.
+std::int64_t measured_stage(const Plan& plan, const Measurement& measurement) {
+    const std::int64_t world = plan.request.layout.world();
+    if (measurement.ranks != world) {
+        throw InputError("/ranks", fmt::format("is {}, the plan has {}", measurement.ranks, world));
+    }
+    if (measurement.rank >= world) {
+        throw InputError("/rank", fmt::format("is {}, must be an integer from 0 to {}",
+                                              measurement.rank, world - 1));
+    }
+    return stage_of_rank(plan.request, measurement.rank);
 }
 
 }  // namespace
@@ -230,7 +245,7 @@ std::int64_t stage_of_rank(const PlanRequest& request, std::int64_t rank) {
 }
 
 Lowering measured_step(const Plan& plan, const Measurement& measurement) {
-    const std::int64_t stage = stage_of_rank(plan.request, measurement.rank);
+    const std::int64_t stage = measured_stage(plan, measurement);
     Lowering lowering = lower(plan.request, stage_of(plan.request, stage), false);
     if (digest(lowering.graph) != measurement.digest) {
         throw InputError("/digest", fmt::format("the measurement is of step {}, the plan's is {}",
@@ -245,7 +260,7 @@ OpTimes expected_op_times(const Plan& plan, const Measurement& measurement) {
 }
 
 std::vector<Finding> findings(const Plan& plan, const Measurement& measurement) {
-    const std::int64_t stage = stage_of_rank(plan.request, measurement.rank);
+    const std::int64_t stage = measured_stage(plan, measurement);
     const Lowering lowering = measured_step(plan, measurement);
     const auto same_stage = [&](const RankMemory& rank) { return rank.stage == stage; };
     const auto rank = std::ranges::find_if(plan.predicted.stages, same_stage);

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "planner/base/json.h"
 #include "planner/plan/calibration.h"
@@ -69,6 +70,29 @@ TEST_CASE("AProfileCalibratedOnOneRunPredictsTheStepsOfTheOthers") {
         ++held;
     }
     CHECK(held == 6);
+}
+
+TEST_CASE("ARankThatThePlanHasNotIsRefusedAtItsPointer") {
+    const auto refusal = [](const auto& made) {
+        try {
+            static_cast<void>(made());
+        } catch (const InputError& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    for (const auto& run : measured_runs()) {
+        if (run.name != kCalibrated) continue;
+        Measurement other = run.measurement;
+        other.rank = 100;
+        const std::string sentence = "/rank: is 100, must be an integer from 0 to 0";
+        CHECK(refusal([&] { return findings(run.plan, other); }) == sentence);
+        CHECK(refusal([&] { return calibrated(run.plan, other); }) == sentence);
+        other.rank = std::numeric_limits<std::int64_t>::max();
+        CHECK(refusal([&] { return findings(run.plan, other); }).starts_with("/rank: "));
+        other.ranks = 8;
+        CHECK(refusal([&] { return findings(run.plan, other); }) == "/ranks: is 8, the plan has 1");
+    }
 }
 
 TEST_CASE("CalibratingTwiceChangesNothing") {
