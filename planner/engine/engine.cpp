@@ -22,6 +22,10 @@ std::span<const Engine> engines() {
     return kAll;
 }
 
+std::string full_name(const Engine& engine) {
+    return fmt::format("{}-{}", engine.id, engine.version);
+}
+
 const Engine& engine_named(std::string_view id, std::string_view version) {
     const auto all = engines();
     const auto found = std::ranges::find_if(all, [&](const Engine& engine) {
@@ -30,10 +34,10 @@ const Engine& engine_named(std::string_view id, std::string_view version) {
     if (found != all.end()) return *found;
     std::string known;
     for (const auto& engine : all) {
-        known += fmt::format("{}{} {}", known.empty() ? "" : ", ", engine.id, engine.version);
+        known += fmt::format("{}{}", known.empty() ? "" : ", ", full_name(engine));
     }
     throw InputError("/engine", fmt::format("\"{}{}{}\" is not one of: {}", id,
-                                            version.empty() ? "" : " ", version, known));
+                                            version.empty() ? "" : "-", version, known));
 }
 
 }  // namespace headroom

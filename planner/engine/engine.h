@@ -176,6 +176,8 @@ struct Engine {
 
 /// All engines; a name may stand for several versions, the newest first.
 std::span<const Engine> engines();
+/// What names this version alone: "fsdp-torchtitan".
+std::string full_name(const Engine& engine);
 /// The newest version of that id; throws InputError at /engine with the known names.
 const Engine& engine_named(std::string_view id, std::string_view version = {});
 

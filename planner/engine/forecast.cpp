@@ -85,7 +85,7 @@ LossKind loss_of(const Engine& engine, const EngineSettings& settings, const Pla
 
 const Engine& engine_of(std::string_view name) {
     for (const auto& engine : engines()) {
-        if (name == engine.id || name == fmt::format("{}-{}", engine.id, engine.version)) {
+        if (name == engine.id || name == full_name(engine)) {
             return engine;
         }
     }

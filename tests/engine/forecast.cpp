@@ -36,6 +36,13 @@ TEST_CASE("AnEngineIsFoundByItsIdAndByItsVersion") {
     CHECK(&engine_of("megatron-2022") == &engine_named("megatron", "2022"));
     CHECK(&engine_of("fsdp-torchtitan-2024") == &engine_named("fsdp", "torchtitan-2024"));
     CHECK_THROWS_AS(engine_of("headrom"), InputError);
+    try {
+        static_cast<void>(engine_of("headrom"));
+    } catch (const InputError& error) {
+        const std::string sentence = error.what();
+        const auto names = sentence.substr(sentence.find(": ", sentence.find("one of")) + 2);
+        CHECK(&engine_of(names.substr(0, names.find(','))) == engines().data());
+    }
 }
 
 TEST_CASE("EveryEngineForecastsWhatItsToolsShowInTheirOrder") {
