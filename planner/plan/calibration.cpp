@@ -36,15 +36,15 @@ Sum sum_of(const Measurement& measurement, const std::array<std::string_view, N>
 
 constexpr double kLeast = 0.01;  // a profile's limits
 
-class Calibration {
+class Calibrator {
 public:
-    Calibration(const Plan& plan, const Measurement& measurement)
+    Calibrator(const Plan& plan, const Measurement& measurement)
         : gpu_(plan.request.hardware.profile),
           measurement_(measurement),
           source_(fmt::format("measured by headroom calibrate, step {} on {}, {}",
                               measurement.digest, measurement.device, measurement.date)) {}
 
-    HardwareProfile run(const OpTimes& expected) {
+    Calibration run(const OpTimes& expected) {
         const double forward = gpu_.attention_fraction;
         const double backward = gpu_.attention_backward_fraction;
         scale("gemm_fraction", gpu_.gemm_fraction, gpu_.gemm_fraction, expected, kProducts);
@@ -55,7 +55,7 @@ public:
         }
         stream();
         context();
-        return gpu_;
+        return {.profile = gpu_, .figures = figures_};
     }
 
 private:
@@ -85,6 +85,7 @@ private:
     void set(const char* key, double& fraction, double found) {
         fraction = std::clamp(found, kLeast, 1.0);
         gpu_.sources[key] = source_;
+        figures_.push_back({key, found, fraction});
     }
 
     /// What the process has at the end, less what the arena took when it came.
@@ -100,18 +101,22 @@ private:
         // A processor's arena takes pages as they are touched.
         const Bytes own = is_host(gpu_) ? before : last - arena;
         if (before == Bytes{} || own >= gpu_.memory_capacity_low) return;
+        constexpr const char* kKey = "own_context_mib";
         gpu_.own_context = own;
-        gpu_.sources["own_context_mib"] = source_;
+        gpu_.sources[kKey] = source_;
+        const double mib = own.real() / double{kMiB};
+        figures_.push_back({kKey, mib, mib});
     }
 
     HardwareProfile gpu_;
     const Measurement& measurement_;
     std::string source_;
+    std::vector<MeasuredFigure> figures_{};
 };
 
 }  // namespace
 
-HardwareProfile calibrated(const Plan& plan, const Measurement& measurement) {
+Calibration calibration(const Plan& plan, const Measurement& measurement) {
     if (measurement.ops.empty()) {
         throw InputError("/ops", "is empty: no step of this run was watched op by op");
     }
@@ -120,7 +125,11 @@ HardwareProfile calibrated(const Plan& plan, const Measurement& measurement) {
         throw InputError("/backend", fmt::format("is {}, the plan is for {}", measurement.backend,
                                                  plan.request.hardware.profile.id));
     }
-    return Calibration(plan, measurement).run(expected_op_times(plan, measurement));
+    return Calibrator(plan, measurement).run(expected_op_times(plan, measurement));
+}
+
+HardwareProfile calibrated(const Plan& plan, const Measurement& measurement) {
+    return calibration(plan, measurement).profile;
 }
 
 }  // namespace headroom

@@ -173,9 +173,8 @@ Json to_json(const Measurement& measurement) {
 }
 
 Measurement measurement_from_json(const JsonCursor& json) {
-    if (json.at("kind").string() != kKind) {
-        json.at("kind").fail(
-            fmt::format("is {}, must be \"{}\"", quoted(json.at("kind").value()), kKind));
+    if (!is_measurement(json.value())) {
+        json.fail(fmt::format("is no measurement, which has the kind \"{}\"", kKind));
     }
     static_cast<void>(json.at("format").integer(kMeasurementFormat, kMeasurementFormat));
     Measurement measurement;

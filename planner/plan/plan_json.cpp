@@ -1,5 +1,6 @@
 #include "planner/plan/plan_json.h"
 #include "planner/base/json.h"
+#include "planner/plan/measurement.h"
 
 namespace headroom {
 namespace {
@@ -164,6 +165,7 @@ Json to_json(const Plan& plan) {
 }
 
 StoredPlan plan_from_json(const JsonCursor& json, const Library& library) {
+    if (is_measurement(json.value())) json.fail("is a measurement, not a plan");
     if (const auto best = json.find("best")) {
         // Searched for a framework, the plan is the one that was chosen by its forecasts.
         const auto engine = json.find("engine");
