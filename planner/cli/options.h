@@ -22,7 +22,7 @@ struct PlanOptions {
     std::string gpu{};
     std::int64_t gpus = 1;
     std::string node{};
-    std::string goal = "pretrain";
+    std::string goal{};  ///< empty: not said, which is pretrain
     std::string aim = "time";
     std::optional<std::int64_t> sequence{};
     std::int64_t global_batch = 0;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include "planner/base/json.h"
 #include "planner/cli/report_engine.h"
@@ -32,7 +34,8 @@ Json hardware_document(const PlanOptions& options, const Library& library) {
 
 /// The options as the request document they stand for, so that they are checked as one.
 Json document(const PlanOptions& options, const Library& library) {
-    Json train{{"goal", options.goal}, {"tokens", options.tokens}};
+    Json train{{"tokens", options.tokens}};
+    if (!options.goal.empty()) train["goal"] = options.goal;
     if (options.sequence) train["sequence"] = *options.sequence;
     return {{"model", options.model},
             {"hardware", hardware_document(options, library)},
@@ -45,14 +48,44 @@ std::int64_t default_sequence(const ModelSpec& model) {
     return learned ? std::min(kDefaultSequence, model.max_positions) : kDefaultSequence;
 }
 
+/// A setting's value, and the words that asked for it.
+struct Said {
+    std::string words{};
+    KnobValue value{};
+};
+using Sayings = std::map<std::string, Said, std::less<>>;  ///< by name of the knob
+
+void say(Sayings& said, const std::string& name, const Said& now) {
+    const Said& first = said.try_emplace(name, now).first->second;
+    if (first.value == now.value) return;
+    throw UsageError(fmt::format("{} contradicts {}", now.words, first.words));
+}
+
+/// The options that are settings as well.
+Sayings said_by_options(const PlanOptions& options) {
+    Sayings out;
+    if (!options.goal.empty()) say(out, "goal", {"--goal " + options.goal, options.goal});
+    if (const auto length = options.sequence) {
+        say(out, "sequence", {fmt::format("--sequence {}", *length), *length});
+    }
+    if (options.tokens > 0.0) {
+        say(out, "tokens",
+            {fmt::format("--tokens {}", options.tokens),
+             static_cast<std::int64_t>(options.tokens)});
+    }
+    return out;
+}
+
 /// Sets KNOB=VALUE; returns the knob's name.
-std::string pin(PlanRequest& request, const std::string& text) {
+std::string pin(PlanRequest& request, Sayings& said, const std::string& text) {
     const auto equals = text.find('=');
     if (equals == std::string::npos) {
         throw UsageError(fmt::format("--pin {}: must be KNOB=VALUE", text));
     }
     const auto& setting = knob(text.substr(0, equals), "--pin");
-    setting.assign(request, parse(setting, std::string_view(text).substr(equals + 1)));
+    const auto value = parse(setting, std::string_view(text).substr(equals + 1));
+    say(said, std::string(setting.name), {"--pin " + text, value});
+    setting.assign(request, value);
     return std::string(setting.name);
 }
 
@@ -91,7 +124,12 @@ SearchRequest search_request(const PlanOptions& options, const Library& library)
     const Json asked = document(options, library);
     out.base = request_from_json({asked, ""}, library);
     if (!options.sequence) out.base.train.sequence = default_sequence(out.base.model);
-    for (const auto& each : options.pins) out.pinned.push_back(pin(out.base, each));
+    auto said = said_by_options(options);
+    for (const auto& each : options.pins) out.pinned.push_back(pin(out.base, said, each));
+    if (out.base.train.goal == Goal::adapt && said.contains("adapter") &&
+        out.base.adapter.kind == AdapterKind::none) {
+        throw UsageError("--pin adapter=none contradicts the goal adapt, which trains an adapter");
+    }
     if (!holds(out.pinned, "data")) fill_data(out.base);
     choose_compute(out.base, out.pinned);
     if (!options.engine.empty()) out.base.engine = options.engine;

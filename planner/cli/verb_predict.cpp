@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "planner/cli/option_checks.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/report.h"
 #include "planner/cli/report_engine.h"
@@ -14,6 +15,7 @@ void declare_predict(CLI::App& app, Options& options) {
         ->type_name("REQUEST.json");
     app.add_option("--engine", options.plan.engine,
                    "who runs it: headroom, or a framework as hf, fsdp, megatron, deepspeed")
+        ->check(not_empty())
         ->type_name("NAME");
 }
 

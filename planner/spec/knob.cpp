@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "planner/base/json.h"
 #include "planner/spec/names.h"
@@ -45,7 +46,7 @@ Json number_in(std::string_view text) {
     const auto* const end = text.data() + text.size();
     const auto [stop, failure] = std::from_chars(text.data(), end, value);
     // Text that is no number stays text, which the check then refuses by quoting it.
-    if (failure != std::errc{} || stop != end) return std::string(text);
+    if (failure != std::errc{} || stop != end || !std::isfinite(value)) return std::string(text);
     return value;
 }
 

@@ -165,7 +165,7 @@ TEST_CASE("AWrongValueIsRefusedWithItsPlaceAndLimit") {
         {parse_error("zero", "99999999999999999999"),
          "--pin: is \"99999999999999999999\", must be an integer from 0 to 3"},
         {parse_error("master", "yes"), "--pin: is \"yes\", must be true or false"},
-        {parse_error("z_loss", "nan"), "--pin: is null, must be a number from 0 to 1000"}};
+        {parse_error("z_loss", "nan"), R"(--pin: is "nan", must be a number from 0 to 1000)"}};
     for (const auto& [found, expected] : errors) CHECK(found == expected);
 }
 
