@@ -63,6 +63,16 @@ bool shows_progress(const CommonOptions& common) {
     return !common.quiet && !is_dumb() && ::isatty(STDERR_FILENO) != 0;
 }
 
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool controls = byte < 0x20 || byte == 0x7f;
+        out += controls ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+    }
+    return out;
+}
+
 void write_error(std::string_view text) {
     // Nobody is left to tell when this fails.
     (void)std::fwrite(text.data(), 1, text.size(), stderr);

@@ -17,6 +17,9 @@ Style output_style(const CommonOptions& common);
 /// Standard error is a terminal that can move its cursor.
 bool shows_progress(const CommonOptions& common);
 
+/// A name from a file, for a terminal: control characters as \x1b.
+std::string printable(std::string_view text);
+
 void write_error(std::string_view text);
 
 /// Puts an answer where it was asked for; the exit code of the program.

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "planner/base/plural.h"
+#include "planner/cli/output.h"
 #include "planner/cli/table.h"
 #include "planner/lower/parameter_count.h"
 #include "planner/plan/comparison.h"
@@ -42,16 +44,17 @@ constexpr std::array<std::string_view, 3> kGoalWords{"pre-training", "full fine-
 
 std::string model_line(const PlanRequest& request) {
     const auto& model = request.model;
-    return fmt::format("{} ({}: {} parameters, {} layers of width {})", model.name, model.family,
-                       with_thousands(count_parameters(model).total()), model.layers, model.hidden);
+    return fmt::format("{} ({}: {} parameters, {} layer{} of width {})", printable(model.name),
+                       model.family, with_thousands(count_parameters(model).total()), model.layers,
+                       plural(model.layers), model.hidden);
 }
 
 std::string hardware_line(const PlanRequest& request) {
     const auto& hardware = request.hardware;
     const auto& gpu = hardware.profile;
-    return fmt::format("{} x {} ({} GiB each; node {}: {} GPUs, {:.0f} GiB host memory)",
+    return fmt::format("{} x {} ({} GiB each; node {}: {} GPU{}, {:.0f} GiB host memory)",
                        hardware.gpus, gpu.id, gib(gpu.memory_capacity), gpu.node.id, gpu.node.gpus,
-                       in_gib(gpu.node.host_ram));
+                       plural(gpu.node.gpus), in_gib(gpu.node.host_ram));
 }
 
 std::int64_t sequences(const PlanRequest& request) {
@@ -61,10 +64,10 @@ std::int64_t sequences(const PlanRequest& request) {
 std::string run_line(const PlanRequest& request) {
     const auto& train = request.train;
     const auto batch = sequences(request);
-    return fmt::format("{}; a step is {} sequence{} of {} = {} tokens",
+    return fmt::format("{}; a step is {} sequence{} of {} = {} token{}",
                        kGoalWords[static_cast<std::size_t>(train.goal)], with_thousands(batch),
-                       batch == 1 ? "" : "s", with_thousands(train.sequence),
-                       with_thousands(batch * train.sequence));
+                       plural(batch), with_thousands(train.sequence),
+                       with_thousands(batch * train.sequence), plural(batch * train.sequence));
 }
 
 /// Not every parameter learns when adapters do.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "planner/base/plural.h"
 #include "planner/cli/report.h"
 #include "planner/cli/table.h"
 
@@ -46,8 +47,9 @@ std::string rates_table(const Plan& plan) {
                    : "no price is known: give --usd-per-gpu-hour"});
     if (cost.steps == 0) return table.text();
     table.add({"the run", to_string(cost.step * static_cast<double>(cost.steps)),
-               fmt::format("{} steps, {} tokens", with_thousands(cost.steps),
-                           with_thousands(plan.request.train.tokens))});
+               fmt::format("{} step{}, {} token{}", with_thousands(cost.steps), plural(cost.steps),
+                           with_thousands(plan.request.train.tokens),
+                           plural(plan.request.train.tokens))});
     table.add({"", cost.price.per_gpu_hour > Usd{} ? to_string(cost.usd) : "-",
                fmt::format("{} GPU-hours", rounded(cost.gpu_hours))});
     table.add({"", fmt::format("{} kWh", rounded(cost.energy_kwh)), ""});

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "planner/base/json.h"
+#include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/report_findings.h"
 #include "planner/cli/table.h"
@@ -30,7 +31,8 @@ std::string settings_text(const Comparison& comparison, const Style& style) {
     if (comparison.settings.empty()) return "The settings are the same.\n";
     Table table({Align::left, Align::left, Align::left});
     table.add({"", "A", "B"});
-    for (const auto& row : comparison.settings) table.add({row.setting, row.a, row.b});
+    for (const auto& row : comparison.settings)
+        table.add({row.setting, printable(row.a), printable(row.b)});
     return style.heading("Settings that differ") + "\n" + table.text();
 }
 

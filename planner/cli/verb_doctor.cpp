@@ -131,6 +131,7 @@ Answer answer_doctor(const Options& options, const Style& style) {
         if (check.state == State::wrong) ++wrong;
     }
     out.text = table.text();
+    if (wrong > 0) out.exit = Exit::bad_input;
     out.brief = wrong == 0 ? "ok\n" : fmt::format("{} wrong\n", wrong);
     return out;
 }

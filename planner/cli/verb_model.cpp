@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "planner/base/json.h"
+#include "planner/base/plural.h"
+#include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/table.h"
 #include "planner/cli/verbs.h"
@@ -68,9 +70,10 @@ std::string sizes_table(const ParameterCount& count) {
 
 std::string model_text(const ModelSource& source, const ParameterCount& count, const Style& style) {
     const auto& spec = *source.spec;
-    auto out = style.heading(spec.name) +
-               fmt::format("  {} ({}): {} layers of width {}, vocabulary {}\n\n", spec.family,
-                           source.origin, spec.layers, spec.hidden, with_thousands(spec.vocab));
+    auto out = style.heading(printable(spec.name)) +
+               fmt::format("  {} ({}): {} layer{} of width {}, vocabulary {}\n\n", spec.family,
+                           source.origin, spec.layers, plural(spec.layers), spec.hidden,
+                           with_thousands(spec.vocab));
     out += parts_table(count) + "\n" + sizes_table(count);
     return out;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "planner/base/plural.h"
 #include "planner/spec/request_checks.h"
 
 namespace headroom {
@@ -41,11 +42,12 @@ void check_links(const RequestCheck& check) {
 void check_world(const RequestCheck& check) {
     const auto& layout = check.request.layout;
     const auto gpus = check.request.hardware.gpus;
-    check.require(layout.world() == gpus, "data",
-                  "data {} x tensor {} x context {} x pipeline {} = {} ranks, must be the {} GPUs "
-                  "of /hardware/gpus",
-                  layout.data, layout.tensor, layout.context, layout.pipeline, layout.world(),
-                  gpus);
+    check.require(
+        layout.world() == gpus, "data",
+        "data {} x tensor {} x context {} x pipeline {} = {} rank{}, must be the {} GPU{} "
+        "of /hardware/gpus",
+        layout.data, layout.tensor, layout.context, layout.pipeline, layout.world(),
+        plural(layout.world()), gpus, plural(gpus));
     check_links(check);
 }
 

@@ -149,6 +149,32 @@ TEST_CASE("CompareListsWhatDiffers") {
     CHECK(contains(refused.error, "measurements"));
 }
 
+TEST_CASE("ControlCharactersOfANameReachNoTerminal") {
+    const Folder folder;
+    const std::filesystem::path model = folder.file("red\033[31m\nname");
+    std::filesystem::create_directories(model);
+    const Json config{{"model_type", "gpt2"}, {"n_embd", 64},      {"n_layer", 1},
+                      {"n_head", 4},          {"vocab_size", 256}, {"n_positions", 64}};
+    write_file_atomically(model / "config.json", config.dump());
+    const auto run = run_headroom("model '" + model.string() + "'");
+    INFO(run.error);
+    CHECK(run.exit == 0);
+    CHECK(contains(run.out, "red\\x1b[31m\\x0aname"));
+    CHECK(contains(run.out, "1 layer of width"));
+    CHECK_FALSE(contains(run.out, "\033"));
+    const auto refused = run_headroom("predict " + folder.add("key.json", {{"red\033[31m\n", 1}}));
+    CHECK(refused.exit == 4);
+    CHECK(refused.error.find('\n') == refused.error.size() - 1);
+    CHECK_FALSE(contains(refused.error, "\033"));
+}
+
+TEST_CASE("OneOfAKindIsSingular") {
+    Json request = kRequest;
+    request["train"]["sequence"] = 1;
+    const auto run = run_headroom("predict -", "echo '" + request.dump() + "' |");
+    CHECK(contains(run.out, "1 sequence of 1 = 1 token\n"));
+}
+
 TEST_CASE("ModelCountsExactly") {
     const auto run = run_headroom("model meta-llama/Llama-3.1-8B -q");
     CHECK(run.out == "8030261248\n");
@@ -179,7 +205,7 @@ TEST_CASE("SchemasAreThoseOfTheProfiles") {
 TEST_CASE("DoctorAlwaysAnswers") {
     CHECK(run_headroom("doctor").exit == 0);
     const auto broken = run_headroom("doctor --profiles /nonexistent --json");
-    CHECK(broken.exit == 0);
+    CHECK(broken.exit == 4);
     CHECK(contains(broken.out, "\"wrong\""));
 }
 
@@ -196,8 +222,9 @@ TEST_CASE("CommittedCompletionsAreThoseOfTheProgram") {
 TEST_CASE("TheManualNamesEveryVerbAndExitCode") {
     const auto page =
         read_text_file(std::filesystem::path(HEADROOM_SOURCE) / "docs" / "man" / "headroom.1");
-    for (const auto* word : {"model", "hardware", "plan", "predict", "explain", "compare", "schema",
-                             "claims", "doctor", "130", "HEADROOM_PROFILES"}) {
+    for (const auto* word :
+         {"model", "hardware", "plan", "predict", "explain", "compare", "schema", "claims",
+          "doctor", "130", "HEADROOM_PROFILES", "B 5", "PLAN MEASUREMENT"}) {
         INFO(word);
         CHECK(contains(page, word));
     }
