@@ -28,7 +28,7 @@ _headroom() {
             return
             ;;
         --node)
-            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W "$(headroom hardware nodes -q 2>/dev/null)" -f -- "$current")
             return
             ;;
         --usd-per-gpu-hour)
@@ -64,7 +64,7 @@ _headroom() {
             return
             ;;
         --engine)
-            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W "deepspeed deepspeed-llamafactory deepspeed-zero deepspeed-zero-2021 fsdp fsdp-fsdp1 fsdp-llm-foundry fsdp-torchtitan fsdp-torchtitan-2024 fsdp-torchtitan-eager headroom hf hf-axolotl hf-fsdp-qlora hf-trainer litgpt litgpt-2023 litgpt-recipe llm.c llm.c-2024 llmq llmq-2025 megatron megatron-2022 megatron-bridge megatron-core megatron-core-2026 megatron-core-2026-08 megatron-hai-llm megatron-internevo megatron-lm megatron-nanotron torchtune torchtune-compiled torchtune-recipe" -- "$current")
             return
             ;;
         --group)
@@ -88,7 +88,7 @@ _headroom() {
             if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
-                mapfile -t COMPREPLY < <(compgen -W "list show $(headroom hardware list -q 2>/dev/null)" -f -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "list nodes show detect $(headroom hardware list -q 2>/dev/null)" -f -- "$current")
             fi
             ;;
         plan)

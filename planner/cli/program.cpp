@@ -5,9 +5,11 @@
 
 #include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/base/error.h"
+#include "planner/cli/option_checks.h"
 #include "planner/cli/output.h"
 #include "planner/cli/runtime_program.h"
 #include "planner/cli/verbs.h"
@@ -24,7 +26,7 @@ constexpr const char* kDescription =
 int code(Exit exit) { return static_cast<int>(exit); }
 
 int complain(const std::string& sentence, Exit exit) {
-    write_error(fmt::format("headroom: {}\n", sentence));
+    write_error(fmt::format("headroom: {}\n", printable(sentence)));
     return code(exit);
 }
 
@@ -33,11 +35,14 @@ void declare_common(CLI::App& app, CommonOptions& common) {
     app.add_flag("-q,--quiet", common.quiet, "only the answer itself, no notes, no progress");
     app.add_flag("--no-color", common.plain, "no colours (as with NO_COLOR set)");
     app.add_option("-o,--output", common.output, "write the JSON document to FILE (- for stdout)")
+        ->check(not_empty())
         ->type_name("FILE");
     app.add_option("--profiles", common.profiles, "folder of profiles (HEADROOM_PROFILES)")
+        ->check(not_empty())
         ->type_name("DIR");
     app.add_option("--hardware-file", common.hardware_files,
                    "profile or folder of profiles that adds to the known ones; repeatable")
+        ->check(not_empty())
         ->type_name("PATH")
         ->allow_extra_args(false);
 }
@@ -63,8 +68,26 @@ int usage_failure(const CLI::App& app, const CLI::ParseError& error) {
     return complain(fmt::format("{}; see headroom {}--help", error.what(), verb), Exit::usage);
 }
 
+/// The words of headroom-run that measure this machine.
+std::vector<std::string> detect_words(const CommonOptions& common) {
+    std::vector<std::string> out{"--detect"};
+    for (const auto& [word, is_said] : {std::pair{"--json", common.json},
+                                        {"--quiet", common.quiet},
+                                        {"--no-color", common.plain}}) {
+        if (is_said) out.emplace_back(word);
+    }
+    const auto add = [&](const char* word, const std::string& value) {
+        if (!value.empty()) out.insert(out.end(), {word, value});
+    };
+    add("--output", common.output);
+    add("--profiles", common.profiles);
+    for (const auto& file : common.hardware_files) add("--hardware-file", file);
+    return out;
+}
+
 int answer(const Verb& verb, const Options& options) {
     try {
+        if (detects(options)) return run_runtime(detect_words(options.common));
         return code(write_answer(verb.answer(options, output_style(options.common)), options));
     } catch (const UsageError& error) {
         return complain(fmt::format("{}; see headroom {} --help", error.what(), verb.name),
@@ -114,11 +137,6 @@ int run_program(int argc, char** argv) {
         return code(Exit::usage);
     }
     if (words[1] == "run") return run_runtime({words.begin() + 2, words.end()});
-    if (words.size() > 2 && words[1] == "hardware" && words[2] == "detect") {
-        std::vector<std::string> detect{"--detect"};
-        detect.insert(detect.end(), words.begin() + 3, words.end());
-        return run_runtime(detect);
-    }
     if (!words[1].starts_with('-') && find_verb(words[1]) == nullptr) {
         return complain(unknown_verb(words[1]), Exit::usage);
     }

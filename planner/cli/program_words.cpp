@@ -1,11 +1,12 @@
 #include <CLI/CLI.hpp>
 
-#include <array>
+#include <set>
 #include <utility>
 
 #include "planner/cli/completion.h"
 #include "planner/cli/program.h"
 #include "planner/cli/verbs.h"
+#include "planner/engine/engine.h"
 #include "planner/spec/knob.h"
 #include "planner/spec/names.h"
 
@@ -13,6 +14,7 @@ namespace headroom::cli {
 namespace {
 
 constexpr const char* kGpus = "headroom hardware list -q";
+constexpr const char* kNodes = "headroom hardware nodes -q";
 constexpr const char* kModels = "headroom model -q";
 
 std::vector<std::string> pins() {
@@ -21,17 +23,31 @@ std::vector<std::string> pins() {
     return out;
 }
 
+/// Of a framework's newest version, and of each version.
+std::vector<std::string> engine_names() {
+    std::set<std::string> names{PlanRequest{}.engine};
+    for (const auto& engine : engines()) {
+        names.emplace(engine.id);
+        names.insert(full_name(engine));
+    }
+    return {names.begin(), names.end()};
+}
+
 /// What the value of an option or argument may be; CLI11 does not tell its validators' lists.
 void add_values(OptionWords& words, const std::string& name) {
     const std::vector<std::pair<std::string, const char*>> commands{
-        {"--gpu", kGpus}, {"model", kModels}, {"name", kGpus}};
+        {"--gpu", kGpus}, {"--node", kNodes}, {"model", kModels}, {"name", kGpus}};
     for (const auto& [key, command] : commands) {
         if (name == key) words.command = command;
     }
     if (name == "--goal") words.values = words_of<Goal>();
     if (name == "--optimize") words.values = words_of<Aim>();
     if (name == "--pin") words.values = pins();
-    if (name == "action") words.values = {"list", "show"};
+    if (name == "--engine") {
+        words.values = engine_names();
+        words.files = false;
+    }
+    if (name == "action") words.values = {"list", "nodes", "show", "detect"};
     if (name == "kind") words.values = {"plan", "request", "hardware", "model", "node", "prices"};
 }
 

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <string>
+
 #include "planner/base/json.h"
+#include "planner/base/plural.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/table.h"
 #include "planner/cli/verbs.h"
@@ -33,7 +37,8 @@ std::string list_text(const HardwareCatalog& catalog, const Style& style) {
     }
     return style.heading("GPUs") +
            " (memory that CUDA reports; dense peaks; NVLink per direction)\n" + table.text() +
-           "\nheadroom hardware show NAME tells where each number is from\n";
+           "\nheadroom hardware show NAME tells where each number is from\n"
+           "headroom hardware nodes lists what GPUs stand in\n";
 }
 
 Answer list(const HardwareCatalog& catalog, const Style& style) {
@@ -78,7 +83,29 @@ std::string prices_text(const HardwareProfile& gpu, const Style& style) {
     return fmt::format("\n{}\n{}", style.heading("Prices of a GPU-hour"), table.text());
 }
 
+Answer nodes(const HardwareCatalog& catalog, const Style& style) {
+    Table table({Align::left, Align::right, Align::right, Align::right, Align::right, Align::left});
+    table.add({"node", "GPUs", "host GiB", "NVMe TB", "network GB/s", "GPU"});
+    Answer out{.document = {{"format", 1}, {"nodes", Json::array()}}};
+    for (const auto& node : catalog.nodes()) {
+        table.add({node.id, std::to_string(node.gpus), gib(node.host_ram),
+                   fmt::format("{:.1f}", node.nvme_capacity.real() / 1e12), rate(node.network),
+                   node.gpu});
+        out.document["nodes"].push_back(to_json(node));
+        out.brief += node.id + "\n";
+    }
+    out.text = style.heading("Nodes") + "\n" + table.text();
+    return out;
+}
+
 Answer show(const HardwareCatalog& catalog, const std::string& name, const Style& style) {
+    const auto node = std::ranges::find(catalog.nodes(), name, &NodeProfile::id);
+    if (node != catalog.nodes().end()) {
+        const Json document = to_json(*node);
+        return {.text = shown("node " + name, document, style),
+                .brief = fmt::format("{} {} GPU{}\n", name, node->gpus, plural(node->gpus)),
+                .document = document};
+    }
     const auto gpu = catalog.gpu(name, "NAME");
     const Json document = to_json(gpu);
     return {.text = shown(gpu.id, document, style) + "\n" +
@@ -91,21 +118,31 @@ Answer show(const HardwareCatalog& catalog, const std::string& name, const Style
 }  // namespace
 
 void declare_hardware(CLI::App& app, Options& options) {
-    app.add_option("action", options.hardware_action, "list, show, or detect: measure this machine")
-        ->check(CLI::IsMember({"list", "show", "detect"}))
+    app.add_option("action", options.hardware_action,
+                   "list GPUs or nodes, show one, or detect: measure this machine")
+        ->check(CLI::IsMember({"list", "nodes", "show", "detect"}))
         ->capture_default_str();
-    app.add_option("name", options.hardware_name, "GPU to show: profile name, alias or file")
+    app.add_option("name", options.hardware_name,
+                   "what to show: a GPU's profile name, alias or file, or a node")
         ->type_name("NAME");
+}
+
+bool detects(const Options& options) {
+    if (options.hardware_action != "detect") return false;
+    if (!options.hardware_name.empty()) throw UsageError("detect takes no name");
+    return true;
 }
 
 Answer answer_hardware(const Options& options, const Style& style) {
     const bool shows = options.hardware_action == "show";
     if (shows == options.hardware_name.empty()) {
-        throw UsageError(shows ? "show needs the name of a GPU" : "list takes no name");
+        throw UsageError(shows ? "show needs the name of a GPU or node"
+                               : options.hardware_action + " takes no name");
     }
     const auto catalog = HardwareCatalog::load(profiles_root(options.common).path,
                                                hardware_overrides(options.common));
-    return shows ? show(catalog, options.hardware_name, style) : list(catalog, style);
+    if (shows) return show(catalog, options.hardware_name, style);
+    return options.hardware_action == "nodes" ? nodes(catalog, style) : list(catalog, style);
 }
 
 }  // namespace headroom::cli

@@ -3,6 +3,7 @@
 
 #include "planner/cli/completion.h"
 #include "planner/cli/engine_choice.h"
+#include "planner/cli/option_checks.h"
 #include "planner/cli/output.h"
 #include "planner/cli/profiles.h"
 #include "planner/cli/progress.h"
@@ -11,6 +12,7 @@
 #include "planner/cli/report_search.h"
 #include "planner/cli/reverse.h"
 #include "planner/cli/search_options.h"
+#include "planner/cli/setting_help.h"
 #include "planner/cli/verbs.h"
 #include "planner/spec/names.h"
 
@@ -18,6 +20,7 @@ namespace headroom::cli {
 namespace {
 
 constexpr double kMostTokens = 1e15;
+constexpr double kMostUsd = 1e15;
 
 void declare_subject(CLI::App& app, PlanOptions& plan) {
     app.add_option("model", plan.model, "preset, config.json, .safetensors, its index, or -")
@@ -30,7 +33,7 @@ void declare_subject(CLI::App& app, PlanOptions& plan) {
     app.add_option("--node", plan.node, "node type in place of the GPU's usual one")
         ->type_name("NAME");
     app.add_option("--usd-per-gpu-hour", plan.usd_per_gpu_hour, "your price")
-        ->check(CLI::Range(0.0, 1e6))
+        ->check(number_in({.high = 1e6}))
         ->type_name("USD");
 }
 
@@ -38,7 +41,7 @@ void declare_run(CLI::App& app, PlanOptions& plan) {
     app.add_option("--goal", plan.goal,
                    "pretrain and finetune train every weight, adapt trains LoRA or QLoRA")
         ->check(CLI::IsMember(words_of<Goal>()))
-        ->capture_default_str();
+        ->default_str("pretrain");
     app.add_option("--sequence", plan.sequence, "tokens a sequence; 4096 or what the model has")
         ->check(CLI::Range(1, 1 << 27))
         ->type_name("N");
@@ -46,10 +49,10 @@ void declare_run(CLI::App& app, PlanOptions& plan) {
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
         ->type_name("N");
     auto* tokens = app.add_option("--tokens", plan.tokens, "tokens of the whole run, as 15e9")
-                       ->check(CLI::Range(0.0, kMostTokens))
+                       ->check(number_in({.high = kMostTokens}))
                        ->type_name("N");
     app.add_option("--budget-usd", plan.budget_usd, "the run must not cost more")
-        ->check(CLI::Range(0.0, 1e15))
+        ->check(number_in({.high = kMostUsd}))
         ->needs(tokens)
         ->type_name("USD");
 }
@@ -58,11 +61,12 @@ void declare_search(CLI::App& app, PlanOptions& plan) {
     app.add_option("--optimize", plan.aim, "what the best plan has least of")
         ->check(CLI::IsMember(words_of<Aim>()))
         ->capture_default_str();
-    app.add_option("--pin", plan.pins, "hold a setting, as zero=3; repeatable")
+    app.add_option("--pin", plan.pins, "hold a setting (listed below), as zero=3; repeatable")
         ->type_name("KNOB=VALUE")
         ->allow_extra_args(false);
     app.add_option("--engine", plan.engine,
                    "who will run it: headroom, or a framework as hf, fsdp, megatron, deepspeed")
+        ->check(not_empty())
         ->type_name("NAME");
     app.add_flag("--ladder", plan.ladder, "the ladder alone, nothing searched");
     app.add_flag("--longest-sequence", plan.longest_sequence, "also: the longest one that fits");
@@ -147,6 +151,7 @@ void declare_plan(CLI::App& app, Options& options) {
     declare_subject(app, options.plan);
     declare_run(app, options.plan);
     declare_search(app, options.plan);
+    app.footer(settings_help);
 }
 
 Answer answer_plan(const Options& options, const Style& style) {

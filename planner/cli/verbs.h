@@ -65,6 +65,9 @@ void declare_score(CLI::App& app, Options& options);
 void declare_doctor(CLI::App& app, Options& options);
 void declare_completion(CLI::App& app, Options& options);
 
+/// Whether `headroom hardware detect` was said, which headroom-run answers; throws UsageError.
+bool detects(const Options& options);
+
 Answer answer_model(const Options& options, const Style& style);
 Answer answer_hardware(const Options& options, const Style& style);
 Answer answer_plan(const Options& options, const Style& style);

@@ -30,6 +30,19 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
         {"plan gpt2 --gpu h100 --pin zero", 2},
         {"plan gpt2 --gpu h100 --budget-usd 5", 2},
         {"plan gpt2 --gpu h100 --gpus 0", 2},
+        {"plan gpt2 --gpu h100 --tokens nan", 2},
+        {"plan gpt2 --gpu h100 --tokens 1e9 --budget-usd nan", 2},
+        {"plan gpt2 --gpu h100 --usd-per-gpu-hour nan", 2},
+        {"plan gpt2 --gpu h100 --engine ''", 2},
+        {"plan gpt2 --gpu h100 -o ''", 2},
+        {"plan gpt2 --gpu h100 --pin zero=3 --pin zero=1", 2},
+        {"plan gpt2 --gpu h100 --goal pretrain --pin goal=adapt", 2},
+        {"plan gpt2 --gpu h100 --sequence 256 --pin sequence=128", 2},
+        {"plan gpt2 --gpu h100 --tokens 1e9 --pin tokens=5", 2},
+        {"plan gpt2 --gpu h100 --goal adapt --pin adapter=none", 2},
+        {"hardware detect --steps 4", 2},
+        {"hardware --json detect h100", 2},
+        {"hardware nodes dgx-h100", 2},
         {"hardware show", 2},
         {"schema nothing", 2},
         {"run /nonexistent.json", 4},
@@ -37,6 +50,7 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
         {"plan gpt9 --gpu h100", 4},
         {"plan gpt2 --gpu h100 --pin zero=9", 4},
         {"plan gpt2 --gpu h100 --pin speed=9", 4},
+        {"plan gpt2 --gpu h100 --pin dropout=nan", 4},
         {"plan gpt2 --gpu h100 --engine abacus", 4},
         {"plan gpt2 --gpu h100 --gpus 8 --pin tensor=3", 4},
         {"model /nonexistent/config.json", 4},
@@ -57,6 +71,12 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
 TEST_CASE("ErrorsSayWhereAndWhatTheLimitIs") {
     CHECK(run_headroom("plan gpt2 --gpu h100 --pin zero=9").error ==
           "headroom: /layout/zero: is 9, must be an integer from 0 to 3\n");
+    CHECK(run_headroom("plan gpt2 --gpu h100 --tokens 15B").error ==
+          "headroom: --tokens: is \"15B\", must be a number from 0 to 1e+15; see headroom plan "
+          "--help\n");
+    CHECK(contains(run_headroom("plan gpt2 --gpu h100 --pin dropout=nan").error, "is \"nan\""));
+    CHECK(contains(run_headroom("plan gpt2 --gpu h100 --pin zero=3 --pin zero=1").error,
+                   "--pin zero=1 contradicts --pin zero=3"));
     CHECK(
         contains(run_headroom("plan gpt2 --gpu h10").error, "/hardware/gpu: unknown GPU \"h10\""));
 }
@@ -74,6 +94,33 @@ TEST_CASE("HelpNamesEveryVerbAndVersionIsShort") {
     const auto version = run_headroom("--version");
     CHECK(version.exit == 0);
     CHECK(version.out.starts_with("headroom "));
+}
+
+TEST_CASE("OneSettingMayBeSaidTwiceAlike") {
+    CHECK(run_headroom("plan gpt2 --gpu h100 --ladder -q --sequence 256 --pin sequence=256 "
+                       "--goal finetune --pin goal=finetune --pin zero=0 --pin zero=0")
+              .exit == 0);
+}
+
+TEST_CASE("HelpOfPlanListsTheSettings") {
+    const auto help = run_headroom("plan --help").out;
+    for (const auto* row : {"zero=0 to 3", "goal=pretrain|finetune|adapt", "recompute_ops=A,B"}) {
+        INFO(row);
+        CHECK(contains(help, row));
+    }
+}
+
+TEST_CASE("CompletionOffersNamesOfEnginesNodesAndActions") {
+    const auto script = run_headroom("completion bash").out;
+    CHECK(contains(script, "fsdp-torchtitan-2024"));
+    CHECK(contains(script, "$(headroom hardware nodes -q 2>/dev/null)"));
+    CHECK(contains(script, "list nodes show detect"));
+}
+
+TEST_CASE("NodesAreListedAndShown") {
+    CHECK(contains(run_headroom("hardware nodes -q").out, "dgx-h100\n"));
+    CHECK(run_headroom("hardware nodes --json").json().at("nodes").size() > 5);
+    CHECK(run_headroom("hardware show dgx-h100 --json").json().at("id") == "dgx-h100");
 }
 
 TEST_CASE("AReaderThatGoesAwayIsNoError") {
