@@ -22,7 +22,7 @@ struct RunPlan {
 };
 
 /// Throws InputError when the file is no plan, its digest is not that of the step this version
-/// lowers, or it has no such rank.
+/// lowers, or it lacks what the options ask for.
 RunPlan prepare(const RunOptions& options);
 
 }  // namespace headroom::run

@@ -6,6 +6,7 @@
 
 #include "planner/base/json.h"
 #include "planner/base/written_file.h"
+#include "runtime/backend.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
@@ -63,7 +64,7 @@ TEST_CASE("AMachineThatWasMeasuredIsAProfileToPlanOn") {
     const Bench bench;
     bench.plan("any.json");
     const Ended detected =
-        bench.command(HEADROOM_PROGRAM, "hardware detect -q -o " + bench.file("this-machine.json"));
+        bench.command(HEADROOM_PROGRAM, "hardware -q detect -o " + bench.file("this-machine.json"));
     INFO(detected.error);
     REQUIRE(detected.exit == 0);
     const Json profile = read_json_file(bench.file("this-machine.json"));
@@ -230,6 +231,70 @@ TEST_CASE("OneRankOfManyAgreesInMemoryAndFlopsAndSaysThatCommunicationWasNotMeas
     }
     const Ended fifth = bench.run(bench.file("four.json") + " --rank 4");
     CHECK(fifth.exit == 4);
+}
+
+TEST_CASE("OptionsThatCannotBeMeantAreRefusedBeforeAnythingRuns") {
+    const Bench bench;
+    const std::string plan = bench.plan("plan.json");
+    const std::string folder = bench.file("adapter");
+    struct Row {
+        std::string words;
+        int exit;
+        std::string says;
+    };
+    const std::vector<Row> rows{
+        {"--lr nan", 2, "--lr: is \"nan\", must be a number above 0;"},
+        {"--lr 0", 2, "--lr: is \"0\", must be a number above 0;"},
+        {"--epsilon nan", 2, "must be a number above 0;"},
+        {"--clip nan", 2, "must be a number from 0 up;"},
+        {"--beta1 nan", 2, "must be a number from 0 to below 1;"},
+        {"--beta1 1", 2, "must be a number from 0 to below 1;"},
+        {"--beta2 1", 2, "must be a number from 0 to below 1;"},
+        {"--warmup -1", 2, "--warmup: "},
+        {"--merge", 2, "--merge requires --save"},
+        {"--checkpoint-every 2", 2, "--checkpoint-every requires --checkpoint"},
+        {"-o ''", 2, "--output: is empty"},
+        {"--detect", 2, "--detect takes no plan"},
+        {"--save-adapter " + folder, 4, "--save-adapter: the plan has no adapter"},
+        {"--merge --save " + folder, 4, "--merge: the plan has no adapter"},
+        {"--device cuda", 4, "--device cuda: "},
+    };
+    for (const auto& [words, exit, says] : rows) {
+        if (words == "--device cuda" && cuda_missing().empty()) continue;
+        const Ended ended = bench.run(plan + " --steps 1 -q " + words);
+        INFO(words << ": " << ended.error);
+        CHECK(ended.exit == exit);
+        CHECK(ended.error.find(says) != std::string::npos);
+        CHECK(std::ranges::count(ended.error, '\n') == 1);
+    }
+    CHECK_FALSE(std::filesystem::exists(folder));
+}
+
+TEST_CASE("HelpOfRunShowsDefaults") {
+    const Ended help = Bench().run("--help");
+    CHECK(help.exit == 0);
+    for (const auto* words : {"--lr X:above 0=0.0003", "--steps INT:INT in [1 - 1000000000]=10",
+                              "--policy TEXT:{planned,per-tensor}=planned"}) {
+        INFO(help.out);
+        CHECK(help.out.find(words) != std::string::npos);
+    }
+}
+
+TEST_CASE("TheManualOfRunNamesEveryOption") {
+    std::string page =
+        read_text_file(std::filesystem::path(HEADROOM_SOURCE) / "docs" / "man" / "headroom-run.1");
+    std::erase(page, '\\');
+    std::istringstream help(Bench().run("--help").out);
+    int options = 0;
+    for (std::string word; help >> word;) {
+        const std::string option = word.substr(word.rfind(',') + 1);
+        if (!option.starts_with("--") || option == "--help" || option == "--version") continue;
+        if (option == "--output" || option == "--quiet") continue;  // named by their letters
+        INFO(option);
+        CHECK(page.find(option) != std::string::npos);
+        ++options;
+    }
+    CHECK(options > 25);
 }
 
 TEST_CASE("ALossThatIsNoNumberEndsTheRunWithASentence") {
