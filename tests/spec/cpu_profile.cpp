@@ -58,6 +58,12 @@ TEST_CASE("AProcessorIsReadFromAFile") {
     CHECK(catalog.gpu(file.string(), "") == cpu_profile());
 }
 
+TEST_CASE("ASlowProcessorsEmulatedPeaksAreAProfile") {
+    Json slow = cpu_document();
+    slow["peak_tflops"]["fp16"] = 0.008;
+    CHECK(hardware_profile_from_json({slow, ""}).peak.at(DType::f16).count() == 8e9);
+}
+
 TEST_CASE("SchemasAllowWhatAProcessorLacks") {
     const std::filesystem::path folder = std::filesystem::path(HEADROOM_PROFILES) / "schema";
     const Json gpu = read_json_file(folder / "hardware.schema.json").at("properties");
