@@ -15,7 +15,7 @@ struct RungRow {
     bool ground = false;  ///< the one that all others stand on
 
     /// It cannot apply here and changes nothing.
-    [[nodiscard]] bool isSkipped() const { return !rung.note.empty(); }
+    [[nodiscard]] bool isSkipped() const { return rung.skipped; }
 };
 std::vector<RungRow> rung_rows(const Ladder& ladder);
 RowModel<RungRow> rung_model();

@@ -24,7 +24,8 @@ QString note_of(const RungRow& row, const Figures& figures) {
         out += QObject::tr("; buys %1, costs %2")
                    .arg(figures.memory(row.rung.bought), change(row.rung.paid));
     }
-    return out + (row.rung.fits ? QObject::tr("; fits") : QObject::tr("; does not fit"));
+    out += row.rung.fits ? QObject::tr("; fits") : QObject::tr("; does not fit");
+    return row.rung.note.empty() ? out : out + QStringLiteral(": ") + text(row.rung.note);
 }
 
 /// Below the step time: the first fit, or what the rung costs.

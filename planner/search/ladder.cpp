@@ -1,5 +1,6 @@
 #include <functional>
 
+#include "planner/search/neighbours.h"
 #include "planner/search/search.h"
 
 namespace headroom {
@@ -110,6 +111,7 @@ Ladder ladder(const PlanRequest& request) {
         if (const char* skipped = row.apply(next)) {
             Rung same = out.rungs.empty() ? Rung{.request = at} : out.rungs.back();
             same.name = row.name;
+            same.skipped = true;
             same.note = skipped;
             same.bought = Bytes{};
             same.paid = Seconds{};
@@ -122,9 +124,10 @@ Ladder ladder(const PlanRequest& request) {
                   .request = at,
                   .memory = need.device,
                   .step = need.step,
-                  .fits = need.fits};
+                  .fits = need.fits,
+                  .note = node_shortage(need, at.hardware.profile.node)};
         for (auto before = out.rungs.rbegin(); before != out.rungs.rend(); ++before) {
-            if (!before->note.empty()) continue;
+            if (before->skipped) continue;
             rung.bought = before->memory - rung.memory;
             rung.paid = rung.step - before->step;
             break;

@@ -125,12 +125,7 @@ std::string lacking(const Estimate& it, const Plan& plan) {
     if (it.device > gpu.memory_capacity) {
         return "needs " + to_string(it.device - gpu.memory_capacity) + " more than the GPU has";
     }
-    if (it.host_node > gpu.node.host_ram) {
-        return "needs " + to_string(it.host_node - gpu.node.host_ram) + " more host memory";
-    }
-    if (it.nvme_node > gpu.node.nvme_capacity) {
-        return "needs " + to_string(it.nvme_node - gpu.node.nvme_capacity) + " more NVMe";
-    }
+    if (auto shortage = node_shortage(it, gpu.node); !shortage.empty()) return shortage;
     const double ratio = it.step / plan.predicted.cost.step;
     if (ratio > 1.0005) return fmt::format("{:.1f} % slower", (ratio - 1.0) * 100.0);
     const Bytes more = it.device - plan.predicted.band.expected;
@@ -144,6 +139,16 @@ std::string lacking(const Estimate& it, const Plan& plan) {
 }
 
 }  // namespace
+
+std::string node_shortage(const Estimate& need, const NodeProfile& node) {
+    if (need.host_node > node.host_ram) {
+        return "needs " + to_string(need.host_node - node.host_ram) + " more host memory";
+    }
+    if (need.nvme_node > node.nvme_capacity) {
+        return "needs " + to_string(need.nvme_node - node.nvme_capacity) + " more NVMe";
+    }
+    return {};
+}
 
 std::vector<Step> steps_from(const PlanRequest& request, const std::vector<std::string>& pinned,
                              const Abilities& able) {

@@ -54,7 +54,8 @@ struct Rung {
     Seconds step{};
     Seconds paid{};  ///< more than the rung before
     bool fits = false;
-    std::string note{};
+    bool skipped = false;  ///< it cannot apply here and changes nothing
+    std::string note{};    ///< why it is skipped, or what of a node it is short of
 };
 struct Ladder {
     std::vector<Rung> rungs{};
