@@ -28,6 +28,7 @@ QString sources(const EngineForecast& forecast) {
 void add_memory(std::vector<ForecastRow>& rows, const EngineForecast& forecast) {
     const auto& memory = forecast.memory;
     const auto& band = forecast.odds.band;
+    const auto tools = memory_tools(*forecast.engine);
     const auto scaled = [&](double factor) {
         return Bytes{static_cast<std::int64_t>(memory.process.real() * factor)};
     };
@@ -37,12 +38,10 @@ void add_memory(std::vector<ForecastRow>& rows, const EngineForecast& forecast) 
                     .low = scaled(band.low),
                     .high = scaled(band.high),
                     .heading = true});
-    rows.push_back({.name = tr("reserved"),
-                    .bytes = memory.reserved,
-                    .note = tr("torch.cuda.max_memory_reserved")});
-    rows.push_back({.name = tr("allocated"),
-                    .bytes = memory.allocated,
-                    .note = tr("torch.cuda.max_memory_allocated")});
+    rows.push_back(
+        {.name = tr("reserved"), .bytes = memory.reserved, .note = text(tools.reserved)});
+    rows.push_back(
+        {.name = tr("allocated"), .bytes = memory.allocated, .note = text(tools.allocated)});
     rows.push_back({.name = tr("states"),
                     .bytes = memory.states,
                     .note = tr("weights, gradients, master weights, moments")});
@@ -112,8 +111,9 @@ RowModel<ForecastRow> forecast_model() {
 
 FitBadge forecast_badge(const EngineForecast& forecast, const Figures& figures) {
     const bool expected = forecast.memory.process <= forecast.capacity;
-    const Fit fit = forecast.odds.fits ? Fit::fits : expected ? Fit::tight : Fit::no;
-    const char* const words[] = {"Fits", "Tight", "Does not fit"};
+    const auto how = static_cast<std::size_t>(chances(forecast));
+    constexpr Fit kFits[] = {Fit::fits, Fit::tight, Fit::no, Fit::no};
+    constexpr const char* kWords[] = {"Fits", "Tight", "Unlikely to fit", "Does not fit"};
     const auto what = expected
                           ? tr("%1 of %2 free on each GPU")
                                 .arg(figures.memory(forecast.capacity - forecast.memory.process),
@@ -121,8 +121,8 @@ FitBadge forecast_badge(const EngineForecast& forecast, const Figures& figures) 
                           : tr("%1 missing of %2 on each GPU")
                                 .arg(figures.memory(forecast.memory.process - forecast.capacity),
                                      figures.memory(forecast.capacity));
-    return {.fit = fit,
-            .word = tr(words[static_cast<int>(fit)]),
+    return {.fit = kFits[how],
+            .word = tr(kWords[how]),
             .sentence = tr("with %1 (%2): %3; %4 likely to run out of memory")
                             .arg(text(forecast.engine->id), text(forecast.engine->version), what,
                                  percent(forecast.odds.out_of_memory))};
@@ -130,7 +130,7 @@ FitBadge forecast_badge(const EngineForecast& forecast, const Figures& figures) 
 
 std::vector<EngineChoice> engine_choices() {
     std::vector<EngineChoice> out{
-        {tr("headroom: our own runtime"), text(PlanRequest{}.engine),
+        {tr("headroom (our own)"), text(PlanRequest{}.engine),
          tr("What headroom-run executes: the plan's numbers are its own")}};
     for (const auto& engine : engines()) {
         const auto id = text(engine.id);

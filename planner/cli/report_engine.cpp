@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "planner/base/json.h"
 #include "planner/cli/table.h"
 
@@ -10,6 +12,9 @@ namespace {
 
 constexpr std::string_view kTiming = "engines/timing.json";
 constexpr std::string_view kOwnRuntime = "headroom";
+/// By Chances.
+constexpr std::array<std::string_view, 4> kVerdicts{"fits", "may fit", "is unlikely to fit",
+                                                    "does not fit"};
 
 Bytes scaled(Bytes bytes, double factor) {
     return Bytes{static_cast<std::int64_t>(bytes.real() * factor)};
@@ -23,14 +28,15 @@ std::string band_note(const BandFactors& band) {
 std::string memory_table(const EngineForecast& forecast) {
     const auto& memory = forecast.memory;
     const auto& odds = forecast.odds;
+    const auto tools = memory_tools(*forecast.engine);
     Table table({Align::left, Align::right, Align::left});
     table.add({"", "GiB", ""});
     table.add({"states", gib(memory.states), "weights, gradients, master weights, moments"});
     table.add({"buffers", gib(memory.buffers), "of the framework, and gathered weights"});
     table.add({"the step's own", gib(memory.transient),
                "activations, their gradients and scratch, or the update's copies, most at once"});
-    table.add({"allocated", gib(memory.allocated), "torch.cuda.max_memory_allocated"});
-    table.add({"reserved", gib(memory.reserved), "torch.cuda.max_memory_reserved"});
+    table.add({"allocated", gib(memory.allocated), std::string(tools.allocated)});
+    table.add({"reserved", gib(memory.reserved), std::string(tools.reserved)});
     table.add({"process", gib(memory.process),
                fmt::format("nvidia-smi; {} to {}: {}", gib(scaled(memory.process, odds.band.low)),
                            gib(scaled(memory.process, odds.band.high)), band_note(odds.band))});
@@ -80,8 +86,7 @@ TimingProfile load_timing(const std::filesystem::path& profiles_root) {
 bool names_framework(const PlanRequest& request) { return request.engine != kOwnRuntime; }
 
 std::string engine_sentence(const EngineForecast& forecast) {
-    const bool expected = forecast.memory.process <= forecast.capacity;
-    const auto* const verdict = forecast.odds.fits ? "fits" : expected ? "may fit" : "does not fit";
+    const auto verdict = kVerdicts[static_cast<std::size_t>(chances(forecast))];
     return fmt::format("with {} ({}) {}: {} of {} GiB a GPU, {} likely to run out of memory",
                        forecast.engine->id, forecast.engine->version, verdict,
                        gib(forecast.memory.process), gib(forecast.capacity),
@@ -91,8 +96,10 @@ std::string engine_sentence(const EngineForecast& forecast) {
 std::string engine_text(const Plan& plan, const EngineForecast& forecast, const Style& style) {
     auto line = engine_sentence(forecast);
     line.front() = 'W';
-    const bool expected = forecast.memory.process <= forecast.capacity;
-    line = forecast.odds.fits ? style.good(line) : expected ? style.warning(line) : style.bad(line);
+    const auto how = chances(forecast);
+    line = how == Chances::fits    ? style.good(line)
+           : how == Chances::tight ? style.warning(line)
+                                   : style.bad(line);
     return fmt::format("{}\n  {}\n\n{} (as its tools show it)\n{}\n{}\n{}", line,
                        forecast.engine->describes, style.heading("Memory"), memory_table(forecast),
                        style.heading("Time"), time_table(plan, forecast));

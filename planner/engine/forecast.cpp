@@ -112,6 +112,18 @@ EngineForecast forecast(const PlanRequest& asked, const TimingProfile& profile) 
     return out;
 }
 
+Chances chances(const EngineForecast& forecast) {
+    if (forecast.odds.fits) return Chances::fits;
+    if (forecast.memory.process > forecast.capacity) return Chances::too_large;
+    return forecast.odds.out_of_memory < 0.5 ? Chances::tight : Chances::unlikely;
+}
+
+MemoryTools memory_tools(const Engine& engine) {
+    const bool torch = engine.launch == Launch::eager || engine.launch == Launch::compiled;
+    if (torch) return {"torch.cuda.max_memory_allocated", "torch.cuda.max_memory_reserved"};
+    return {"its buffers, allocated once", "the same: no allocator keeps more"};
+}
+
 Json to_json(const EngineForecast& forecast) {
     const auto& memory = forecast.memory;
     const auto gib = [](Bytes bytes) { return in_gib(bytes); };

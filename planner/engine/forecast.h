@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "planner/engine/engine_memory.h"
 #include "planner/engine/timing_profile.h"
@@ -39,6 +41,18 @@ LossKind loss_of(const Engine& engine, const EngineSettings& settings, const Pla
 
 /// `request.engine` must name a framework. Throws InputError for an impossible request.
 EngineForecast forecast(const PlanRequest& request, const TimingProfile& profile);
+
+/// What to call a run's chances: expected to fit at the high end of the band too, more likely than
+/// not, or less likely though the expected amount would fit.
+enum class Chances : std::uint8_t { fits, tight, unlikely, too_large };
+Chances chances(const EngineForecast& forecast);
+
+/// What shows the memory of a framework's allocator, or what it is where there is no such tool.
+struct MemoryTools {
+    std::string_view allocated{};
+    std::string_view reserved{};
+};
+MemoryTools memory_tools(const Engine& engine);
 
 Json to_json(const EngineForecast& forecast);
 

@@ -114,6 +114,29 @@ TEST_CASE("AShardedMastersGradientHasItsDtypeAndItsShards") {
     CHECK(states() == Approx(16.0 * parameters / 8.0).epsilon(1e-3));
 }
 
+TEST_CASE("WhatIsLikelyToRunOutIsNotCalledTight") {
+    EngineForecast it{.memory = {.process = gibibytes(20.0)}, .capacity = gibibytes(21.0)};
+    it.odds = {.out_of_memory = 0.2};
+    CHECK(chances(it) == Chances::tight);
+    it.odds.out_of_memory = 0.8;
+    CHECK(chances(it) == Chances::unlikely);
+    it.capacity = gibibytes(19.0);
+    CHECK(chances(it) == Chances::too_large);
+    it = {.memory = {.process = gibibytes(20.0)}, .capacity = gibibytes(80.0)};
+    it.odds.fits = true;
+    CHECK(chances(it) == Chances::fits);
+}
+
+TEST_CASE("OnlyAFrameworkOnTorchIsReadWithItsTools") {
+    for (const auto& engine : engines()) {
+        INFO(engine.id << " " << engine.version);
+        const bool own = engine.id == "llm.c" || engine.id == "llmq";
+        const auto shown = memory_tools(engine);
+        CHECK(shown.allocated.starts_with("torch.cuda") == !own);
+        CHECK(shown.reserved.starts_with("torch.cuda") == !own);
+    }
+}
+
 TEST_CASE("LessCapacityIsMoreLikelyToRunOut") {
     const TimingProfile timing = shipped_timing();
     double before = 1.0;

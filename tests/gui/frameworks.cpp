@@ -65,9 +65,8 @@ TEST_CASE("TheForecastOnThePageIsThatOfTheProgram") {
               expected.memory.process);
         CHECK(row_named(page.forecast(), QStringLiteral("Time of a step")).value ==
               text(expected.step));
-        const auto* word = expected.odds.fits                             ? "Fits"
-                           : expected.memory.process <= expected.capacity ? "Tight"
-                                                                          : "Does not fit";
+        const char* const words[] = {"Fits", "Tight", "Unlikely to fit", "Does not fit"};
+        const auto* word = words[static_cast<int>(chances(expected))];
         CHECK(page.badgeWord().contains(QLatin1String(word)));
     }
     for (int i = 1; i < box.count(); ++i) window.main.undo();
