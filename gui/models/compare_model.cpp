@@ -7,6 +7,13 @@
 
 namespace headroom::gui {
 
+QString heading_name(const QString& name) {
+    constexpr qsizetype kMost = 32;
+    constexpr qsizetype kHalf = kMost / 2 - 1;
+    if (name.size() <= kMost) return name;
+    return name.left(kHalf) + QStringLiteral("…") + name.right(kHalf);
+}
+
 CompareModel::CompareModel(QObject* parent) : QAbstractTableModel(parent) {}
 
 void CompareModel::setPlans(std::vector<NamedPlan> plans) {
@@ -26,6 +33,7 @@ void CompareModel::setBaseline(int plan) {
 void CompareModel::setFigures(const Figures& figures) {
     beginResetModel();
     m_figures = figures;
+    build();
     endResetModel();
 }
 
@@ -45,10 +53,11 @@ void CompareModel::build() {
         }
     }
     for (const auto& number : plan_numbers()) {
-        const double value = number.get(first);
-        const bool differs = std::ranges::any_of(
-            m_plans, [&](const auto& each) { return number.get(*each.plan) != value; });
-        m_rows.push_back({.name = text(number.name), .number = &number, .differs = differs});
+        Row row{.name = text(number.name), .number = &number};
+        for (std::size_t p = 1; p < m_plans.size(); ++p) {
+            row.differs = row.differs || this->number(row, p) != this->number(row, 0);
+        }
+        m_rows.push_back(std::move(row));
     }
 }
 
@@ -60,21 +69,28 @@ int CompareModel::columnCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(m_plans.size()) + 1;
 }
 
+QString CompareModel::number(const Row& row, std::size_t plan) const {
+    return m_figures.number(row.number->unit, row.number->get(*m_plans[plan].plan));
+}
+
 QString CompareModel::cell(const Row& row, std::size_t plan) const {
     if (row.number == nullptr) return row.settings[plan];
-    const double value = row.number->get(*m_plans[plan].plan);
-    const auto shown = m_figures.number(row.number->unit, value);
-    if (m_baseline < 0 || static_cast<std::size_t>(m_baseline) == plan) return shown;
-    const double base = row.number->get(*m_plans[static_cast<std::size_t>(m_baseline)].plan);
-    return QStringLiteral("%1   (%2)")
-        .arg(shown, m_figures.difference(row.number->unit, value - base));
+    const auto shown = number(row, plan);
+    const auto base = static_cast<std::size_t>(m_baseline);
+    if (m_baseline < 0 || base == plan) return shown;
+    const double more = row.number->get(*m_plans[plan].plan) - row.number->get(*m_plans[base].plan);
+    // What is too little to be seen is no difference.
+    const auto change = shown == number(row, base) ? QStringLiteral("=")
+                                                   : m_figures.difference(row.number->unit, more);
+    return QStringLiteral("%1   (%2)").arg(shown, change);
 }
 
 QVariant CompareModel::data(const QModelIndex& at, int role) const {
     if (!checkIndex(at, CheckIndexOption::IndexIsValid)) return {};
     const Row& row = m_rows[static_cast<std::size_t>(at.row())];
     if (role == kToneRole) {
-        return static_cast<int>(row.differs ? Tone::heading : Tone::faint);
+        const Tone same = m_plans.size() > 1 ? Tone::faint : Tone::plain;
+        return static_cast<int>(row.differs ? Tone::heading : same);
     }
     if (role == Qt::TextAlignmentRole && at.column() > 0) return QVariant::fromValue(kRight);
     if (role != Qt::DisplayRole && role != kSortRole) return {};
@@ -84,10 +100,12 @@ QVariant CompareModel::data(const QModelIndex& at, int role) const {
 
 QVariant CompareModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
-    if (role == Qt::TextAlignmentRole && section > 0) return QVariant::fromValue(kRight);
-    if (role != Qt::DisplayRole) return {};
-    if (section == 0) return tr("setting or number");
-    const auto& name = m_plans[static_cast<std::size_t>(section - 1)].name;
+    constexpr Qt::Alignment kLeft = Qt::AlignLeft | Qt::AlignVCenter;
+    if (role == Qt::TextAlignmentRole) return QVariant::fromValue(section > 0 ? kRight : kLeft);
+    if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
+    if (section == 0) return role == Qt::DisplayRole ? tr("setting or number") : QString();
+    const auto& whole = m_plans[static_cast<std::size_t>(section - 1)].name;
+    const auto name = role == Qt::ToolTipRole ? whole : heading_name(whole);
     const bool base = section - 1 == m_baseline;
     return base ? tr("%1 (baseline)").arg(name) : name;
 }

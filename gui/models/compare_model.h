@@ -15,6 +15,9 @@ struct NamedPlan {
     std::shared_ptr<const Plan> plan{};
 };
 
+/// As much of a name as a heading has room for; its end tells files apart as often as its start.
+QString heading_name(const QString& name);
+
 /// Plans side by side, a column each: the settings they have differently, then every number. With a
 /// baseline each number of the others shows its difference.
 class CompareModel : public QAbstractTableModel {
@@ -41,9 +44,10 @@ private:
         QString name{};
         const PlanNumber* number = nullptr;  ///< null: a setting
         std::vector<QString> settings{};     ///< by plan
-        bool differs = false;
+        bool differs = false;                ///< as it is shown
     };
     void build();
+    [[nodiscard]] QString number(const Row& row, std::size_t plan) const;
     [[nodiscard]] QString cell(const Row& row, std::size_t plan) const;
 
     std::vector<NamedPlan> m_plans{};

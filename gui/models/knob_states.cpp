@@ -1,3 +1,4 @@
+#include <QRegularExpression>
 #include <algorithm>
 
 #include "gui/document/edits.h"
@@ -51,13 +52,27 @@ QString off_reason(const Knob& knob, const PlanRequest& before, const PlanReques
     return {};
 }
 
+/// A refusal in the words of a form: nobody has chosen the value yet, and nobody reads pointers.
+QString as_reason(QString refusal, const QString& value) {
+    static const QRegularExpression kPlace(QStringLiteral("^(/[^ :]*)+: "));
+    static const QRegularExpression kMentioned(QStringLiteral(" of (/[a-z_]+)+"));
+    refusal.remove(kPlace).remove(kMentioned);
+    if (refusal.startsWith(value + QLatin1Char(' '))) return refusal;
+    const auto chosen = QStringLiteral("is %1, ").arg(value);
+    if (refusal.startsWith(chosen)) refusal.remove(0, chosen.size());
+    if (refusal.startsWith(QLatin1String("but "))) refusal.remove(0, 4);
+    return QObject::tr("with %1: %2").arg(value, refusal);
+}
+
 /// Why a request with this knob turned cannot be; empty when it can or was as wrong before.
-QString reason_of(const Knob& knob, const PlanRequest& before, const PlanRequest& after,
+QString reason_of(const Knob& knob, const KnobValue& value, const PlanRequest& before,
                   const QString& fault) {
+    const PlanRequest after = with_knob(before, knob, value);
     const auto off = off_reason(knob, before, after);
     if (!off.isEmpty()) return off;
     const auto refusal = refusal_of(after);
-    return refusal == fault ? QString() : refusal;
+    if (refusal == fault) return {};
+    return as_reason(refusal, QString::fromStdString(to_string(value)));
 }
 
 KnobState state_of(const Knob& knob, const PlanRequest& request, const QString& fault) {
@@ -65,9 +80,7 @@ KnobState state_of(const Knob& knob, const PlanRequest& request, const QString& 
     const KnobValue present = knob.get(request);
     bool possible = false;
     for (const auto& value : other_values(knob, present)) {
-        const auto reason = value == present
-                                ? QString()
-                                : reason_of(knob, request, with_knob(request, knob, value), fault);
+        const auto reason = value == present ? QString() : reason_of(knob, value, request, fault);
         if (knob.kind == KnobKind::choice) {
             state.choices.push_back({QString::fromStdString(to_string(value)), reason});
         }

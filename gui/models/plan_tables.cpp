@@ -63,16 +63,21 @@ void add_rates(std::vector<CostRow>& rows, const CostBreakdown& cost) {
                     tr("the mathematics of a step")});
 }
 
+/// A step may cost less than a cent.
+QString cost_of(Usd price) {
+    if (price < Usd{1.0}) return QLatin1Char('$') + QString::number(price.count(), 'g', 3);
+    return text(to_string(price));
+}
+
 void add_run(std::vector<CostRow>& rows, const CostBreakdown& cost) {
     const bool whole = cost.steps > 0;
-    const auto price = QString::fromStdString(to_string(cost.usd));
     rows.push_back({whole ? tr("The whole run") : tr("One step"),
-                    cost.usd > Usd{} ? price : tr("price unknown"),
+                    cost.usd > Usd{} ? cost_of(cost.usd) : tr("price unknown"),
                     whole ? tr("%1 steps").arg(text(with_thousands(cost.steps))) : QString(),
                     true});
-    rows.push_back({tr("GPU-hours"), QString::number(cost.gpu_hours, 'g', 4), {}});
+    rows.push_back({tr("GPU-hours"), text(to_string(NumberUnit::gpu_hours, cost.gpu_hours)), {}});
     if (cost.energy_kwh > 0.0) {
-        rows.push_back({tr("energy"), QString::number(cost.energy_kwh, 'g', 4) + tr(" kWh"),
+        rows.push_back({tr("energy"), text(to_string(NumberUnit::kwh, cost.energy_kwh)),
                         tr("GPU-hours at rated power"), false,
                         cost.notes.empty() ? QString() : text(cost.notes.back())});
     }

@@ -40,9 +40,9 @@ ComparePage::ComparePage(Session& session, QWidget* parent)
           }) {
     auto* column = new QVBoxLayout(this);
     auto* line = new QHBoxLayout;
-    auto* keep = new QPushButton(tr("&Keep the present plan"), this);
-    auto* open = new QPushButton(tr("Add from a &file…"), this);
-    auto* remove = new QPushButton(tr("&Remove the last"), this);
+    auto* keep = new QPushButton(tr("Keep the present plan"), this);
+    auto* open = new QPushButton(tr("A&dd from a file…"), this);
+    auto* remove = new QPushButton(tr("Remove the las&t"), this);
     m_baseline = new ChoiceBox(this);
     m_baseline->setAccessibleName(tr("Baseline"));
     m_baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
@@ -120,7 +120,7 @@ void ComparePage::refreshBaselines() {
     const QSignalBlocker quiet(m_baseline);
     m_baseline->clear();
     m_baseline->addItem(tr("none"));
-    for (const auto& plan : m_model.plans()) m_baseline->addItem(plan.name);
+    for (const auto& plan : m_model.plans()) m_baseline->addItem(heading_name(plan.name));
     m_baseline->setCurrentIndex(m_model.baseline() + 1);
 }
 

@@ -55,6 +55,9 @@ std::vector<MemoryPlace> memory_places(const Plan& plan, const std::vector<PeakC
                           rows_of(predicted.stages[i].device, predicted.capacity),
                           predicted.capacity});
     }
+    if (const auto more = predicted.stages.size() - places.size(); more > 0) {
+        places.push_back({QObject::tr("%1 more stages").arg(more), {}, {}});
+    }
     add_node_part(places, QObject::tr("Host, a node"), predicted.host_node, predicted.host_capacity,
                   QObject::tr("host memory"));
     add_node_part(places, QObject::tr("NVMe, a node"), predicted.nvme_node, predicted.nvme_capacity,
@@ -73,20 +76,23 @@ void MemoryBar::setPlaces(std::vector<MemoryPlace> places) {
     const bool grows = places.size() != m_places.size() || m_places.empty();
     m_places = std::move(places);
     m_focused = -1;
+    tell();
+    if (grows) updateGeometry();
+}
+
+/// What a screen reader says; the picture follows.
+void MemoryBar::tell() {
     QStringList words;
     for (const auto& place : m_places) {
-        words.append(tr("%1: %2 of %3")
-                         .arg(place.name, m_figures.memory(place.total()),
-                              m_figures.memory(place.capacity)));
+        words.append(QStringLiteral("%1: %2").arg(place.name, sentence(place)));
     }
     setAccessibleDescription(words.join(QStringLiteral("; ")));
-    if (grows) updateGeometry();
     update();
 }
 
 void MemoryBar::setFigures(const Figures& figures) {
     m_figures = figures;
-    update();
+    tell();
 }
 
 QSize MemoryBar::sizeHint() const {
@@ -130,6 +136,15 @@ std::vector<MemoryBar::Segment> MemoryBar::segments(const QRectF& box) const {
     return out;
 }
 
+QString MemoryBar::sentence(const MemoryPlace& place) const {
+    if (place.rows.empty()) return tr("none is fuller than the first of these");
+    const bool over = place.total() > place.capacity;
+    const Bytes apart = over ? place.total() - place.capacity : place.capacity - place.total();
+    return (over ? tr("%1 of %2: %3 too much") : tr("%1 of %2: %3 free"))
+        .arg(m_figures.memory(place.total()), m_figures.memory(place.capacity),
+             m_figures.memory(apart));
+}
+
 void MemoryBar::paintPlace(QPainter& painter, const Layout& at, std::size_t index) const {
     const auto& place = m_places[index];
     const double top = at.top + static_cast<double>(index) * at.line;
@@ -138,19 +153,17 @@ void MemoryBar::paintPlace(QPainter& painter, const Layout& at, std::size_t inde
     painter.setPen(palette().color(QPalette::Text));
     painter.drawText(QRectF(at.left - 400.0, top, 400.0 - kPad, at.bar),
                      Qt::AlignRight | Qt::AlignVCenter, place.name);
+    if (place.rows.empty()) {
+        painter.drawText(frame, Qt::AlignLeft | Qt::AlignVCenter, sentence(place));
+        return;
+    }
     const double line = at.left + place.capacity.real() * scale;
     painter.setPen(QPen(palette().color(QPalette::Text), 2.0));
-    painter.drawLine(QPointF(line, top - 5.0), QPointF(line, top + at.bar + 5.0));
+    painter.drawLine(QPointF(line, top - 5.0), QPointF(line, top + at.bar));
     const bool over = place.total() > place.capacity;
     painter.setPen(over ? toneColour(Tone::bad, palette()) : palette().color(QPalette::Text));
-    const auto total =
-        over ? tr("%1 of %2: %3 too much")
-                   .arg(m_figures.memory(place.total()), m_figures.memory(place.capacity),
-                        m_figures.memory(place.total() - place.capacity))
-             : tr("%1 of %2: %3 free")
-                   .arg(m_figures.memory(place.total()), m_figures.memory(place.capacity),
-                        m_figures.memory(place.capacity - place.total()));
-    painter.drawText(frame.adjusted(0, at.bar + 1.0, 0, at.bar * 0.8), Qt::AlignLeft, total);
+    painter.drawText(frame.adjusted(0, at.bar + 1.0, 0, at.bar * 0.8), Qt::AlignLeft,
+                     sentence(place));
 }
 
 QStringList MemoryBar::legend() const {

@@ -11,13 +11,13 @@ namespace headroom::gui {
 /// One place of memory: what lies in it, and what it can hold.
 struct MemoryPlace {
     QString name{};
-    std::vector<CategoryRow> rows{};
+    std::vector<CategoryRow> rows{};  ///< none: places that are only counted
     Bytes capacity{};
 
     [[nodiscard]] Bytes total() const;
 };
-/// Each distinct pipeline rank, the fullest first in front of the others, then host and drives
-/// where they are used.
+/// Pipeline ranks, the fullest in front of the others, up to as many as are easily seen; then host
+/// and drives where they are used.
 std::vector<MemoryPlace> memory_places(const Plan& plan, const std::vector<PeakCategory>& peak);
 
 /// A stacked bar a place against its capacity line. Hovering a segment tells how it comes about;
@@ -58,6 +58,8 @@ private:
     [[nodiscard]] Layout layoutIn(const QRectF& box) const;
     [[nodiscard]] double scaleOf(const MemoryPlace& place) const;
     [[nodiscard]] std::vector<Segment> segments(const QRectF& box) const;
+    void tell();
+    [[nodiscard]] QString sentence(const MemoryPlace& place) const;
     void paintPlace(QPainter& painter, const Layout& at, std::size_t index) const;
     void paintLegend(QPainter& painter, const QRectF& box) const;
     [[nodiscard]] QStringList legend() const;

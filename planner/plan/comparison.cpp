@@ -97,6 +97,11 @@ constexpr std::array<std::string_view, 9> kUnitNames{"bytes",    "seconds",   "f
 
 std::int64_t whole(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 
+/// "209,012", "12.3", "0.00415".
+std::string three_digits(double value) {
+    return std::abs(value) < 100.0 ? fmt::format("{:.3g}", value) : with_thousands(whole(value));
+}
+
 void add_difference(std::vector<SettingDifference>& out, std::string_view setting, std::string a,
                     std::string b) {
     if (a != b) out.push_back({std::string(setting), std::move(a), std::move(b)});
@@ -128,9 +133,9 @@ std::string to_string(NumberUnit unit, double value) {
         case NumberUnit::fraction:
             return fmt::format("{:.1f} %", value * 100.0);
         case NumberUnit::gpu_hours:
-            return fmt::format("{:.1f} h", value);
+            return three_digits(value) + " h";
         case NumberUnit::kwh:
-            return fmt::format("{:.1f} kWh", value);
+            return three_digits(value) + " kWh";
     }
     throw InternalError("a number without a unit");
 }

@@ -1,4 +1,5 @@
 #include <QAbstractItemModelTester>
+#include <QRegularExpression>
 #include <algorithm>
 
 #include "gui/document/edits.h"
@@ -7,6 +8,7 @@
 #include "gui/models/plan_tables.h"
 #include "gui/models/search_tables.h"
 #include "gui/models/timeline_points.h"
+#include "gui/views/memory_bar.h"
 #include "gui/views/table_view.h"
 #include "planner/plan/findings.h"
 #include "tests/gui/requests.h"
@@ -114,6 +116,11 @@ TEST_CASE("ASettingThatCannotApplyIsGreyedWithItsReason") {
     CHECK(state(one, "micro_batch").reason.isEmpty());
     CHECK(state(one, "compute").reason.isEmpty());  // gradients follow it
     CHECK(state(llama8b("h100-sxm5-80gb", 8), "tensor").reason.isEmpty());
+    CHECK(state(one, "expert").reason == QLatin1String("with 2: the model has no experts"));
+    for (const auto& each : knob_states(one)) {
+        INFO(each.reason.toStdString());
+        CHECK_FALSE(each.reason.contains(QRegularExpression(QStringLiteral("/[a-z]+/"))));
+    }
     // A fault that lies elsewhere greys nothing.
     auto wrong = one;
     wrong.train.accumulation = 0;
@@ -151,6 +158,73 @@ TEST_CASE("TheCompareModelShowsDeltasAgainstItsBaseline") {
     model.setPlans({});
     CHECK(model.rowCount() == 0);
     CHECK(model.baseline() == -1);
+}
+
+TEST_CASE("WhatIsTooLittleToBeSeenIsNoDifference") {
+    CompareModel model;
+    const auto a = std::make_shared<const Plan>(predict(llama8b("h100-sxm5-80gb", 8)));
+    auto little = *a;
+    little.predicted.stages[0].device.reserved += Bytes{64};
+    const auto b = std::make_shared<const Plan>(little);
+    const auto tone = [&] { return static_cast<Tone>(model.index(0, 0).data(kToneRole).toInt()); };
+    model.setPlans({{QStringLiteral("A"), a}});
+    CHECK(tone() == Tone::plain);
+    model.setPlans({{QStringLiteral("A"), a}, {QStringLiteral("B"), b}});
+    model.setBaseline(0);
+    REQUIRE(model.index(0, 0).data().toString() == QLatin1String("memory"));
+    CHECK(tone() == Tone::faint);
+    CHECK(model.index(0, 2).data().toString().endsWith(QLatin1String("(=)")));
+}
+
+TEST_CASE("AHeadingOfComparedPlansIsShortAndTellsTheWholeName") {
+    CompareModel model;
+    const auto plan = std::make_shared<const Plan>(predict(llama8b("h100-sxm5-80gb", 8)));
+    const auto name =
+        QStringLiteral("A: ") + QString(90, QLatin1Char('x')) + QStringLiteral(".json");
+    model.setPlans({{name, plan}});
+    const auto heading = [&](int section, int role) {
+        return model.headerData(section, Qt::Horizontal, role);
+    };
+    CHECK(heading(1, Qt::DisplayRole).toString().size() < 40);
+    CHECK(heading(1, Qt::DisplayRole).toString().endsWith(QLatin1String(".json")));
+    CHECK(heading(1, Qt::ToolTipRole).toString() == name);
+    CHECK((heading(0, Qt::TextAlignmentRole).toInt() & Qt::AlignLeft) != 0);
+}
+
+TEST_CASE("HoursAndPricesAreWrittenForPeople") {
+    auto request = llama8b("h100-sxm5-80gb", 8);
+    const auto value = [&](const QString& name) {
+        for (const auto& row : cost_rows(predict(request))) {
+            if (row.name == name) return row.value;
+        }
+        return QString();
+    };
+    CHECK_FALSE(value(QStringLiteral("One step")).startsWith(QLatin1String("$0.00 ")));
+    CHECK(value(QStringLiteral("One step")) != QLatin1String("$0.00"));
+    request.train.tokens = 1'000'000'000'000;
+    for (const auto* name : {"GPU-hours", "energy"}) {
+        INFO(name);
+        const auto shown = value(QString::fromUtf8(name));
+        CHECK(shown.contains(QLatin1Char(',')));
+        CHECK_FALSE(shown.contains(QLatin1Char('e')));
+    }
+}
+
+TEST_CASE("StagesThatAreNotDrawnAreCounted") {
+    auto request = llama8b("h100-sxm5-80gb", 16);
+    request.layout = {.data = 1, .pipeline = 16};
+    request.train.accumulation = 16;
+    const auto places = memory_places(predict(request), {});
+    REQUIRE(places.size() == 9);
+    CHECK(places.back().name == QLatin1String("8 more stages"));
+    CHECK(places.back().rows.empty());
+    MemoryBar bar;
+    bar.setPlaces(places);
+    CHECK(bar.accessibleDescription().contains(QLatin1String("8 more stages")));
+    const auto gib = bar.accessibleDescription();
+    bar.setFigures({MemoryUnit::gb});
+    CHECK(bar.accessibleDescription() != gib);
+    CHECK(bar.accessibleDescription().contains(QLatin1String(" GB")));
 }
 
 TEST_CASE("TheTimelinesHighestMomentIsThePredictedTotal") {
