@@ -59,7 +59,7 @@ void MainWindow::makePages() {
     m_plans = new PlansPage(m_session, m_pages);
     m_compare = new ComparePage(m_session, m_pages);
     m_run = new RunPage(m_session, m_pages);
-    m_pages->addTab(m_plan, tr("&Plan"));
+    m_pages->addTab(m_plan, tr("Pl&an"));
     m_pages->addTab(m_ladder, tr("&Ladder"));
     m_pages->addTab(m_plans, tr("Plan&s"));
     m_pages->addTab(m_compare, tr("&Compare"));

@@ -1,5 +1,6 @@
 #include "gui/models/plan_tables.h"
 
+#include <QRegularExpression>
 #include <algorithm>
 
 #include "planner/cli/figures.h"
@@ -26,6 +27,12 @@ Column<PhaseMemory> phase_column(const char* title, const char* tip) {
     return {title, tip,
             [](const PhaseMemory& row, const Figures& f) { return amount(row.*Member, f); },
             [](const PhaseMemory& row) { return QVariant((row.*Member).real()); }, kRight};
+}
+
+/// A name of parts, which may go on in the next line after each of them.
+QString breakable(QString name) {
+    static const QRegularExpression kEnd(QStringLiteral("([._])"));
+    return name.replace(kEnd, QStringLiteral("\\1") + kMayBreak);
 }
 
 QString share_of(Seconds part, Seconds whole) {
@@ -202,7 +209,7 @@ RowModel<AliveRow> alive_model() {
          {"dtype", "", [](const R& r, const Figures&) { return text(r.item.dtype); }},
          {"shape", "", [](const R& r, const Figures&) { return text(r.item.shape); }},
          {"tensors", "Part of the model; d(…) is a gradient",
-          [](const R& r, const Figures&) { return text(r.item.part); }}});
+          [](const R& r, const Figures&) { return breakable(text(r.item.part)); }}});
 }
 
 FitBadge fit_badge(const Plan& plan, const Figures& figures) {

@@ -120,7 +120,7 @@ void ComparePage::refreshBaselines() {
     const QSignalBlocker quiet(m_baseline);
     m_baseline->clear();
     m_baseline->addItem(tr("none"));
-    for (const auto& plan : m_model.plans()) m_baseline->addItem(heading_name(plan.name));
+    for (std::size_t i = 0; i < m_model.plans().size(); ++i) m_baseline->addItem(letter(i));
     m_baseline->setCurrentIndex(m_model.baseline() + 1);
 }
 

@@ -1,6 +1,7 @@
 #include "gui/pages/ladder_page.h"
 
 #include <QLabel>
+#include <QScrollArea>
 #include <QTableView>
 #include <QVBoxLayout>
 
@@ -9,7 +10,15 @@
 namespace headroom::gui {
 
 LadderPage::LadderPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
-    auto* column = new QVBoxLayout(this);
+    auto* area = new QScrollArea(this);
+    area->setWidgetResizable(true);
+    area->setFrameShape(QFrame::NoFrame);
+    auto* inside = new QWidget(area);
+    auto* column = new QVBoxLayout(inside);
+    area->setWidget(inside);
+    auto* all = new QVBoxLayout(this);
+    all->setContentsMargins(0, 0, 0, 0);
+    all->addWidget(area);
     auto* lead = new QLabel(tr("Each rung stands on top of the one before it, from data parallel "
                                "alone. Click a rung, or press Return on it, to adopt it."),
                             this);

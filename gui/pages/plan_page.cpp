@@ -119,9 +119,11 @@ QWidget* PlanPage::makeTimeline() {
     auto* column = new QVBoxLayout(box);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(heading(tr("Memory over one step"), box));
-    column->addWidget(new QLabel(tr("Colours as above; dashed: capacity; triangle: peak. Click a "
-                                    "moment to see what is alive there."),
-                                 box));
+    auto* lead = new QLabel(tr("Colours as above; dashed: capacity; triangle: peak. Click a moment "
+                               "to see what is alive there."),
+                            box);
+    lead->setWordWrap(true);
+    column->addWidget(lead);
     auto* split = new QSplitter(box);
     split->setChildrenCollapsible(false);
     m_timeline = new TimelineChart(split);
@@ -227,6 +229,7 @@ void PlanPage::showDetails(const std::shared_ptr<const StepDetails>& details) {
 
 void PlanPage::showMoment(std::size_t op) {
     if (!m_details) return;
+    m_op = op;
     const auto& graph = m_details->step.graph;
     const auto alive = alive_at(*m_details->plan, m_details->step, op);
     Bytes sum{};
@@ -247,6 +250,7 @@ void PlanPage::setFigures(const Figures& figures) {
     m_costs.setFigures(figures);
     m_phases.setFigures(figures);
     m_alive.setFigures(figures);
+    showMoment(m_op);
     showBadge();
 }
 

@@ -51,6 +51,7 @@ private:
     Session& m_session;
     std::shared_ptr<const Plan> m_plan{};
     std::shared_ptr<const StepDetails> m_details{};
+    std::size_t m_op = 0;  ///< the moment that is shown
     RowModel<CategoryRow> m_categories = category_model();
     RowModel<CostRow> m_costs = cost_model();
     RowModel<PhaseMemory> m_phases = phase_model();

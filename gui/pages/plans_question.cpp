@@ -27,7 +27,7 @@ QLayout* PlansPage::makeQuestion() {
     m_aim->setObjectName(QStringLiteral("aim"));
     m_aim->setAccessibleName(tr("What the best plan has least of"));
     for (const auto& [words, aim] : kAimWords) m_aim->addItem(tr(words), static_cast<int>(aim));
-    m_holdBatch = new QCheckBox(tr("&Hold the batch"), this);
+    m_holdBatch = new QCheckBox(tr("Hol&d the batch"), this);
     m_holdBatch->setToolTip(tr("Every plan takes as many sequences a step as the present one"));
     m_budget = new NumberBox(0, 1e12, 0, Steps::doubling, this);
     m_budget->setObjectName(QStringLiteral("budget"));
@@ -37,9 +37,9 @@ QLayout* PlansPage::makeQuestion() {
     m_pinButton->setPopupMode(QToolButton::InstantPopup);
     m_pins = new QMenu(m_pinButton);
     m_pinButton->setMenu(m_pins);
-    m_start = new QPushButton(tr("&Search"), this);
+    m_start = new QPushButton(tr("Search"), this);
     m_start->setObjectName(QStringLiteral("search"));
-    m_cancel = new QPushButton(tr("&Cancel"), this);
+    m_cancel = new QPushButton(tr("Cancel"), this);
     m_progress = new QProgressBar(this);
     m_progress->setRange(0, 100);
     m_progress->setMaximumWidth(180);
@@ -91,7 +91,7 @@ QLayout* PlansPage::makeTools() {
     auto* axis = new ChoiceBox(this);
     for (const auto& each : pareto_axes()) axis->addItem(words_of(each));
     axis->setAccessibleName(tr("Axes of the chart"));
-    auto* adopt = new QPushButton(tr("&Adopt the selected plan"), this);
+    auto* adopt = new QPushButton(tr("Adop&t the selected plan"), this);
     line->addWidget(axis);
     line->addWidget(m_filter, 1);
     line->addWidget(columns);

@@ -49,7 +49,8 @@ void RequestPage::fillNodes() {
     const auto& hardware = m_session.document.request().hardware;
     const QSignalBlocker quiet(m_node);
     m_node->clear();
-    m_node->addItem(tr("usual: %1").arg(text(hardware.profile.node.id)), QString());
+    const auto usual = text(hardware.profile.node.id);
+    m_node->addItem(usual.isEmpty() ? tr("usual") : tr("usual: %1").arg(usual), QString());
     for (const auto& node : m_session.library.hardware.nodes()) {
         if (!node.gpu.empty() && node.gpu != hardware.profile.id) continue;
         m_node->addItem(text(node.id), text(node.id));

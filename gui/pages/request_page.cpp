@@ -58,6 +58,7 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
         m_refusal->setText(sentence);
     });
     connect(&session.planner, &Planner::planChanged, m_refusal, &QLabel::clear);
+    connect(&session, &Session::figuresChanged, this, &RequestPage::refresh);
     connect(&m_knobs, &KnobModel::edited, this, &RequestPage::edit);
     connect(&m_knobs, &KnobModel::refused, &session, &Session::tell);
     refresh();
@@ -80,8 +81,10 @@ void RequestPage::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
     if (m_refusal == nullptr) return;
     if (event->type() == QEvent::PaletteChange) colourRefusal();
-    // The editors take the font after this.
-    if (event->type() == QEvent::FontChange) QTimer::singleShot(0, this, &RequestPage::fitWidth);
+    // The editors take font and style after this.
+    if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) {
+        QTimer::singleShot(0, this, &RequestPage::fitWidth);
+    }
 }
 
 void RequestPage::edit(const PlanRequest& next, const QString& text, const QString& field) {

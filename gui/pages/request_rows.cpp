@@ -37,16 +37,11 @@ PlanRequest with_nodes(PlanRequest request, std::int64_t nodes) {
     return with_gpus(std::move(request), nodes * each);
 }
 
-constexpr const char* kGoalWords[] = {"Pre-training: every weight, from scratch",
-                                      "Full fine-tuning: every weight",
-                                      "Adapters: LoRA, QLoRA or DoRA"};
-
-QLabel* small_note(QWidget* parent) {
-    auto* label = new QLabel(parent);
-    label->setWordWrap(true);
-    label->setForegroundRole(QPalette::PlaceholderText);
-    return label;
-}
+/// By Goal; short, so that the form stays narrow in large text.
+constexpr std::pair<const char*, const char*> kGoalWords[] = {
+    {"Pre-training", "Every weight, from scratch"},
+    {"Full fine-tuning", "Every weight of a trained model"},
+    {"Adapters, as LoRA", "LoRA, QLoRA or DoRA beside frozen weights"}};
 
 }  // namespace
 
@@ -54,7 +49,7 @@ void RequestPage::addModel(QFormLayout& rows) {
     m_model = new NamePicker(model_names(m_session.library), tr("search, as in llama 8b"), this);
     m_model->setObjectName(QStringLiteral("model"));
     m_model->setAccessibleName(tr("Model"));
-    m_modelNote = small_note(this);
+    m_modelNote = new NoteLabel(this);
     auto* open = new QPushButton(tr("Open a model or plan…"), this);
     open->setToolTip(
         tr("config.json, .safetensors, its index, a plan or a request; files can be "
@@ -83,8 +78,8 @@ void RequestPage::addHardware(QFormLayout& rows) {
     m_gpu = new NamePicker(gpu_names(m_session.library), tr("search, as in h100 or 4090"), this);
     m_gpu->setObjectName(QStringLiteral("gpu"));
     m_gpu->setAccessibleName(tr("GPU"));
-    m_gpuNote = small_note(this);
-    rows.addRow(tr("G&PU"), m_gpu);
+    m_gpuNote = new NoteLabel(this);
+    rows.addRow(tr("GP&U"), m_gpu);
     rows.addRow(QString(), m_gpuNote);
     connect(m_gpu, &NamePicker::picked, this, &RequestPage::chooseGpu);
     auto* machine = new QPushButton(tr("This machine"), this);
@@ -92,7 +87,7 @@ void RequestPage::addHardware(QFormLayout& rows) {
     machine->setToolTip(tr("Measures this machine's processor and plans for it"));
     rows.addRow(QString(), machine);
     connect(machine, &QPushButton::clicked, this, &RequestPage::chooseThisMachine);
-    m_gpus = numberRow(rows, tr("GP&Us"), QStringLiteral("gpus"), 1 << 20, with_gpus);
+    m_gpus = numberRow(rows, tr("&GPUs"), QStringLiteral("gpus"), 1 << 20, with_gpus);
     m_nodes = numberRow(rows, tr("&Nodes"), QStringLiteral("nodes"), 1 << 20, with_nodes);
     m_node = new ChoiceBox(this);
     m_node->setFocusPolicy(Qt::StrongFocus);
@@ -122,19 +117,22 @@ void RequestPage::addRun(QFormLayout& rows) {
     m_goal->setFocusPolicy(Qt::StrongFocus);
     m_goal->setObjectName(QStringLiteral("goal"));
     m_goal->setAccessibleName(tr("Goal"));
-    for (const auto* words : kGoalWords) m_goal->addItem(tr(words));
-    rows.addRow(tr("&Goal"), m_goal);
+    for (const auto& [words, tip] : kGoalWords) {
+        m_goal->addItem(tr(words));
+        m_goal->setItemData(m_goal->count() - 1, tr(tip), Qt::ToolTipRole);
+    }
+    rows.addRow(tr("G&oal"), m_goal);
     connect(m_goal, &QComboBox::activated, this, [this](int at) {
         auto next = m_session.document.request();
         next.train.goal = kGoals[static_cast<std::size_t>(at)].first;
         edit(next, tr("goal"));
     });
-    m_sequence = numberRow(rows, tr("&Sequence, tokens"), QStringLiteral("sequence"), 1 << 27,
+    m_sequence = numberRow(rows, tr("Se&quence, tokens"), QStringLiteral("sequence"), 1 << 27,
                            with_sequence);
     m_batch = numberRow(rows, tr("&Batch, sequences"), QStringLiteral("batch"), 1e12, with_batch);
     m_batch->setToolTip(tr("Sequences an optimizer step takes over all GPUs"));
     m_tokens =
-        numberRow(rows, tr("&Tokens of the run"), QStringLiteral("tokens"), 1e15, with_tokens);
+        numberRow(rows, tr("To&kens of the run"), QStringLiteral("tokens"), 1e15, with_tokens);
     m_tokens->setToolTip(tr("0: price and time are those of one step"));
 }
 

@@ -73,14 +73,14 @@ QLayout* RunPage::makeControls() {
     m_data = new QLineEdit(this);
     m_data->setPlaceholderText(tr("text or token file, or none"));
     m_data->setAccessibleName(tr("Data"));
-    m_start = new QPushButton(tr("&Start"), this);
-    m_stop = new QPushButton(tr("S&top"), this);
-    m_calibrate = new QPushButton(tr("&Calibrate this machine"), this);
+    m_start = new QPushButton(tr("Start"), this);
+    m_stop = new QPushButton(tr("Stop"), this);
+    m_calibrate = new QPushButton(tr("Cal&ibrate this machine"), this);
     m_calibrate->setObjectName(QStringLiteral("calibrate"));
     m_calibrate->setToolTip(
         tr("Writes the fractions of the peaks that this run reached into your "
            "own profile of the device"));
-    auto* open = new QPushButton(tr("&Open a measurement…"), this);
+    auto* open = new QPushButton(tr("Open a measuremen&t…"), this);
     m_progress = new QProgressBar(this);
     m_progress->setMaximumWidth(140);
     m_progress->setAccessibleName(tr("Progress of the run"));

@@ -6,6 +6,8 @@
 #include <QWheelEvent>
 #include <algorithm>
 
+#include "gui/views/theme.h"
+
 namespace headroom::gui {
 
 NumberBox::NumberBox(double low, double high, int decimals, Steps steps, QWidget* parent)
@@ -69,6 +71,24 @@ void ChoiceBox::wheelEvent(QWheelEvent* event) {
     } else {
         event->ignore();
     }
+}
+
+NoteLabel::NoteLabel(QWidget* parent) : QLabel(parent) {
+    setWordWrap(true);
+    colour();
+}
+
+void NoteLabel::changeEvent(QEvent* event) {
+    QLabel::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange) colour();
+}
+
+void NoteLabel::colour() {
+    const QColor faint = toneColour(Tone::faint, palette());
+    if (palette().color(QPalette::WindowText) == faint) return;
+    QPalette colours = palette();
+    colours.setColor(QPalette::WindowText, faint);
+    setPalette(colours);
 }
 
 NamePicker::NamePicker(QStringList names, const QString& prompt, QWidget* parent)

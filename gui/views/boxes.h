@@ -2,6 +2,7 @@
 
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QStringList>
 
@@ -38,8 +39,25 @@ class ChoiceBox : public QComboBox {
 public:
     using QComboBox::QComboBox;
 
+    /// Qt's own keeps the width of the font before until the style changes.
+    [[nodiscard]] QSize minimumSizeHint() const override { return sizeHint(); }
+
 protected:
     void wheelEvent(QWheelEvent* event) override;
+};
+
+/// Secondary text that wraps.
+class NoteLabel : public QLabel {
+    Q_OBJECT
+
+public:
+    explicit NoteLabel(QWidget* parent = nullptr);
+
+protected:
+    void changeEvent(QEvent* event) override;
+
+private:
+    void colour();
 };
 
 /// A name out of many: typing narrows a list down to those that hold every word typed.

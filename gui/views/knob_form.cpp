@@ -18,8 +18,15 @@ namespace {
 /// Counts that step by one; degrees and batches double.
 bool steps_by_one(const Knob& knob) { return knob.low == 0 || knob.high <= 64; }
 
+/// Techniques whose names are not spelled like words.
+constexpr std::pair<std::string_view, const char*> kNames[] = {
+    {"lora", "LoRA"}, {"moe", "MoE"}, {"qlora", "QLoRA"}, {"zero", "ZeRO"}};
+
 QString title_of(std::string_view technique) {
     if (technique.empty()) return QObject::tr("Batch and data");
+    for (const auto& [id, name] : kNames) {
+        if (technique == id) return QString::fromUtf8(name);
+    }
     auto title = text(technique).replace(QLatin1Char('_'), QLatin1Char(' '));
     title[0] = title[0].toUpper();
     return title;
@@ -66,9 +73,7 @@ void KnobForm::addLine(QGridLayout& grid, int row) {
     line.editor->setAccessibleName(label_of(knob));
     line.editor->setAccessibleDescription(text(knob.help));
     line.label->setBuddy(line.editor);
-    line.reason = new QLabel(this);
-    line.reason->setForegroundRole(QPalette::PlaceholderText);
-    line.reason->setWordWrap(true);
+    line.reason = new NoteLabel(this);
     const int at = grid.rowCount();
     grid.addWidget(line.label, at, 0);
     grid.addWidget(line.editor, at, 1);

@@ -2,6 +2,8 @@
 
 #include <QEvent>
 #include <QHeaderView>
+#include <QRegularExpression>
+#include <QScrollBar>
 #include <QStringList>
 #include <QStyledItemDelegate>
 #include <QTimer>
@@ -12,6 +14,8 @@
 
 namespace headroom::gui {
 namespace {
+
+constexpr int kCellMargins = 8;  ///< of both sides, rounded up
 
 /// Draws a row's tone as colour and weight.
 class ToneDelegate : public QStyledItemDelegate {
@@ -64,7 +68,7 @@ private:
         }
         // Fitting its contents has undone the stretch of the last one.
         const int rest = viewport()->width() - widthBefore(last);
-        if (!isColumnHidden(last)) setColumnWidth(last, std::max(rest, 40));
+        if (!isColumnHidden(last)) setColumnWidth(last, std::max(rest, widestWord(last)));
     }
 
 protected:
@@ -88,6 +92,20 @@ private:
     /// The headings take font and width after the table itself.
     void fitSoon() {
         QTimer::singleShot(0, this, [this] { fit(); });
+    }
+    /// What a column needs for lines of one word, up to some width.
+    [[nodiscard]] int widestWord(int column) const {
+        static const QRegularExpression kBreak(QStringLiteral("[\\s%1]").arg(kMayBreak));
+        const int most = 24 * fontMetrics().averageCharWidth();
+        int widest = horizontalHeader()->sectionSizeHint(column);
+        for (int row = 0; row < model()->rowCount() && widest < most; ++row) {
+            const auto at = model()->index(row, column);
+            const QFontMetrics metrics(cellFont(at, font()));
+            for (const auto& word : at.data().toString().split(kBreak)) {
+                widest = std::max(widest, metrics.horizontalAdvance(word) + kCellMargins);
+            }
+        }
+        return std::min(widest, most);
     }
     [[nodiscard]] int widthBefore(int last) const {
         int sum = 0;
@@ -171,6 +189,7 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
     const auto fit = [table] { table->fit(); };
     QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
     QObject::connect(table->model(), &QAbstractItemModel::dataChanged, table, fit);
+    table->fit();
     return table;
 }
 
@@ -186,13 +205,18 @@ void keep_columns(QTableView* table) { table->horizontalHeader()->setStretchLast
 void fit_height(QTableView* table) {
     table->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     const auto fit = [table] {
-        table->setFixedHeight(table->verticalHeader()->length() +
-                              table->horizontalHeader()->sizeHint().height() +
-                              2 * table->frameWidth() + 2);
+        const auto& bar = *table->horizontalScrollBar();
+        table->setFixedHeight(
+            table->verticalHeader()->length() + table->horizontalHeader()->sizeHint().height() +
+            2 * table->frameWidth() + 2 + (bar.maximum() > 0 ? bar.sizeHint().height() : 0));
     };
     QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
-    QObject::connect(table->verticalHeader(), &QHeaderView::sectionResized, table, fit);
+    // A header tells a new height of a row before its length has it.
+    QObject::connect(table->verticalHeader(), &QHeaderView::sectionResized, table, fit,
+                     Qt::QueuedConnection);
     QObject::connect(table->horizontalHeader(), &QHeaderView::geometriesChanged, table, fit);
+    QObject::connect(table->horizontalScrollBar(), &QScrollBar::rangeChanged, table, fit,
+                     Qt::QueuedConnection);
     fit();
 }
 

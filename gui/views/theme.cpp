@@ -2,10 +2,11 @@
 
 #include <QApplication>
 #include <QPixmap>
-#include <QStyle>
-#include <QStyleFactory>
 #include <algorithm>
 #include <array>
+#include <cmath>
+
+#include "gui/views/outlined_style.h"
 
 namespace headroom::gui {
 namespace {
@@ -83,7 +84,7 @@ void draw_lines(QPainter& painter, const QRectF& box, Qt::BrushStyle pattern) {
 }  // namespace
 
 void applyTheme(ThemeChoice choice) {
-    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    QApplication::setStyle(new OutlinedStyle);
     if (choice == ThemeChoice::system) {
         QApplication::setPalette(QPalette());  // the platform's, now and whenever it changes
     } else {
@@ -136,14 +137,47 @@ QColor rampColour(double share) {
     const double at = std::clamp(share, 0.0, 1.0) * (kStops.size() - 1);
     const auto below = std::min(static_cast<std::size_t>(at), kStops.size() - 2);
     const double part = at - static_cast<double>(below);
-    const QColor a = QColor::fromRgb(kStops[below]);
-    const QColor b = QColor::fromRgb(kStops[below + 1]);
-    const auto mix = [part](double from, double to) {
-        return static_cast<float>(from + part * (to - from));
-    };
-    return QColor::fromRgbF(mix(a.redF(), b.redF()), mix(a.greenF(), b.greenF()),
-                            mix(a.blueF(), b.blueF()));
+    return mixed(QColor::fromRgb(kStops[below]), QColor::fromRgb(kStops[below + 1]), part);
 }
+
+QColor mixed(const QColor& from, const QColor& to, double share) {
+    const auto part = [share](float a, float b) { return static_cast<float>(a + share * (b - a)); };
+    return QColor::fromRgbF(part(from.redF(), to.redF()), part(from.greenF(), to.greenF()),
+                            part(from.blueF(), to.blueF()));
+}
+
+double contrast(const QColor& a, const QColor& b) {
+    const auto linear = [](double part) {
+        return part <= 0.04045 ? part / 12.92 : std::pow((part + 0.055) / 1.055, 2.4);
+    };
+    const auto luminance = [&](const QColor& colour) {
+        return 0.2126 * linear(colour.redF()) + 0.7152 * linear(colour.greenF()) +
+               0.0722 * linear(colour.blueF());
+    };
+    const auto [low, high] = std::minmax({luminance(a), luminance(b)});
+    return (high + 0.05) / (low + 0.05);
+}
+
+namespace {
+
+/// The palette's colour of secondary text, with as much of the text's own as it takes to be read.
+QColor faint_colour(const QPalette& palette) {
+    constexpr double kLegible = 4.5;  // WCAG 2.2, 1.4.3
+    const QColor base = palette.color(QPalette::Base);
+    const QColor window = palette.color(QPalette::Window);
+    const QColor ink = palette.color(QPalette::Text);
+    const QColor chosen = palette.color(QPalette::PlaceholderText);
+    QColor out = mixed(base, chosen, chosen.alphaF());
+    const auto legible = [&] {
+        return std::min(contrast(out, base), contrast(out, window)) >= kLegible;
+    };
+    for (int tenths = 1; tenths <= 10 && !legible(); ++tenths) {
+        out = mixed(mixed(base, chosen, chosen.alphaF()), ink, tenths / 10.0);
+    }
+    return out;
+}
+
+}  // namespace
 
 QColor toneColour(Tone tone, const QPalette& palette) {
     const bool dark = shadeOf(palette) == Shade::dark;
@@ -155,7 +189,7 @@ QColor toneColour(Tone tone, const QPalette& palette) {
         case Tone::bad:
             return dark ? QColor(0xff, 0x8a, 0x65) : QColor(0xb0, 0x3a, 0x00);
         case Tone::faint:
-            return palette.color(QPalette::PlaceholderText);
+            return faint_colour(palette);
         case Tone::plain:
         case Tone::heading:
             return palette.color(QPalette::Text);

@@ -35,7 +35,12 @@ void paintCategory(QPainter& painter, const QRectF& box, const QString& category
 /// grey keep its order.
 QColor rampColour(double share);
 
-/// Colour of a tone on a background of that shade.
+/// A colour on the way from one to another; opaque.
+QColor mixed(const QColor& from, const QColor& to, double share);
+/// Contrast ratio of two opaque colours, 1 to 21 (WCAG 2.2).
+double contrast(const QColor& a, const QColor& b);
+
+/// Colour of a tone on a background of that shade; secondary text has at least 4.5:1.
 QColor toneColour(Tone tone, const QPalette& palette);
 
 }  // namespace headroom::gui

@@ -78,7 +78,10 @@ QRectF TimelineChart::plot() const {
     for (double at = 0.0; at <= m_amounts.end * 1.0001; at += m_amounts.step) {
         labels = std::max(labels, double(fontMetrics().horizontalAdvance(label(at))));
     }
-    return QRectF(rect()).adjusted(labels + 3.0 * kGap, kGap + 0.5 * line, -3.0 * kGap,
+    // The last label of the ops is centred on its tick.
+    const double beyond =
+        m_moments.empty() ? 0.0 : 0.5 * fontMetrics().horizontalAdvance(label(lastOp()));
+    return QRectF(rect()).adjusted(labels + 3.0 * kGap, kGap + 0.5 * line, -3.0 * kGap - beyond,
                                    -2.0 * line - 2.0 * kGap);
 }
 

@@ -74,8 +74,19 @@ void cell(QStringList& out, const QTableView& table, const QModelIndex& at) {
     add(out, table, words, needed.height(), table.rowHeight(at.row()));
 }
 
+/// A table that cannot be scrolled shows every row, and nothing below the last one.
+void rows(QStringList& out, const QTableView& table) {
+    if (table.verticalScrollBarPolicy() != Qt::ScrollBarAlwaysOff) return;
+    constexpr int kSpare = 8;
+    const int needed = table.verticalHeader()->length();
+    add(out, table, QStringLiteral("its rows"), needed, table.viewport()->height());
+    add(out, table, QStringLiteral("blank below its rows"), table.viewport()->height(),
+        needed + kSpare);
+}
+
 void cells(QStringList& out, const QTableView& table) {
     headings(out, table);
+    rows(out, table);
     for (int row = 0; row < table.model()->rowCount(); ++row) {
         for (int column = 0; column < table.model()->columnCount(); ++column) {
             if (table.isColumnHidden(column)) continue;

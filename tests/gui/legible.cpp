@@ -103,3 +103,34 @@ TEST_CASE("NoWordIsCutOffAtTheSmallestSizeAtAnyFontInAnyColours") {
     window.main.setTheme(ThemeChoice::system);
     QApplication::setFont(before);
 }
+
+TEST_CASE("LargeTextFitsTheSmallestSizeBeforeAndAfterATheme") {
+    Window window;
+    const QFont before = QApplication::font();
+    fill_pages(window);
+    QFont large = before;
+    large.setPointSize(14);
+    QApplication::setFont(large);
+    auto& main = window.main;
+    for (const auto theme : {ThemeChoice::dark, ThemeChoice::light}) {
+        main.setTheme(theme);
+        main.pages().setCurrentWidget(&main.planPage());
+        QTest::qWait(60);
+        main.resize(1280, 800);
+        // In large text a table may have to be scrolled sideways.
+        const auto cut = [](const QWidget& page) {
+            auto all = cut_off(page);
+            all.removeIf([](const QString& each) { return each.contains(u"its width"); });
+            return all;
+        };
+        for (QWidget* each :
+             std::initializer_list<QWidget*>{&main.requestPage(), &main.planPage()}) {
+            std::ignore = wait_for([&] { return cut(*each).isEmpty(); }, 1000);
+            CHECK(cut(*each).join(QLatin1Char('\n')).toStdString() == std::string());
+        }
+        CHECK(main.width() == 1280);
+        CHECK(main.height() == 800);
+    }
+    main.setTheme(ThemeChoice::system);
+    QApplication::setFont(before);
+}

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <QProxyStyle>
+
+namespace headroom::gui {
+
+/// Qt's Fusion. On dark colours it draws fields and check boxes an outline that can be seen, since
+/// Fusion takes the window's colour made darker; and a button with a menu has room for its arrow.
+class OutlinedStyle : public QProxyStyle {
+    Q_OBJECT
+
+public:
+    OutlinedStyle();
+
+    void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
+                       const QWidget* widget) const override;
+    void drawComplexControl(ComplexControl control, const QStyleOptionComplex* option,
+                            QPainter* painter, const QWidget* widget) const override;
+    [[nodiscard]] QSize sizeFromContents(ContentsType type, const QStyleOption* option,
+                                         const QSize& size, const QWidget* widget) const override;
+};
+
+}  // namespace headroom::gui
