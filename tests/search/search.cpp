@@ -183,17 +183,21 @@ TEST_CASE("AdaptingAnEightBillionModelFitsACardThatFullFineTuningDoesNot") {
 TEST_CASE("ARungThatDoesNotFitItsNodeSaysWhatIsShort") {
     PlanRequest request = on(preset("meta-llama/Llama-3.1-8B"), "rtx-4090", 1).base;
     request.hardware.profile.node.host_ram = gibibytes(16.0);
-    request.hardware.profile.node.nvme_capacity = gibibytes(16.0);
-    const auto rungs = ladder(request).rungs;
     const auto rung = [&](const std::string& name) {
+        const auto rungs = ladder(request).rungs;
         return *std::ranges::find(rungs, name, &Rung::name);
     };
     CHECK_FALSE(rung("offload to CPU").fits);
     CHECK(rung("offload to CPU").note.find("more host memory") != std::string::npos);
-    CHECK(rung("offload to NVMe").note.find("more NVMe") != std::string::npos);
     CHECK_FALSE(rung("offload to CPU").skipped);
     CHECK(rung("ZeRO stage 1").skipped);
     CHECK(rung("gradient checkpointing").note.empty());
+    request.hardware.profile.node.host_ram = gibibytes(1024.0);
+    request.hardware.profile.node.nvme_capacity = gibibytes(16.0);
+    request.hardware.profile.node.nvme_read = request.hardware.profile.node.nvme_write =
+        Bandwidth{1e9};
+    CHECK(rung("offload to CPU").note.empty());
+    CHECK(rung("offload to NVMe").note.find("more NVMe") != std::string::npos);
 }
 
 TEST_CASE("TheFrontIsSortedAndNobodyOnItIsBeaten") {
