@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gui/document/edits.h"
+#include "gui/jobs/framework_search.h"
 #include "planner/cli/report_engine.h"
 
 namespace headroom::gui {
@@ -57,7 +58,11 @@ Planner::Planner(TimingProfile timing, QObject* parent)
                   QMetaObject::invokeMethod(
                       this, [this, done, space] { Q_EMIT searchProgressed(done, space); });
               };
-              return make_shared<const SearchResult>(headroom::search(request, stop, tell));
+              auto result = headroom::search(request, stop, tell);
+              if (cli::names_framework(request.base) && !stop.stop_requested()) {
+                  result = as_framework_runs(request, std::move(result), m_timing);
+              }
+              return make_shared<const SearchResult>(std::move(result));
           },
           [this](auto outcome) {
               if (auto* refusal = std::get_if<Refusal>(&outcome)) {

@@ -31,6 +31,7 @@ public:
 
     /// Asks for the plan of a request, or says at once why there is none.
     void plan(const PlanRequest& request);
+    /// Where a framework is to run the plan, the result's numbers are its forecasts.
     void search(const SearchRequest& request);
     void cancelSearch();
     [[nodiscard]] bool isSearching() const { return m_search.busy(); }
