@@ -16,9 +16,11 @@ inline constexpr QChar kMayBreak{0x200b};
 /// How a row stands out; a view turns it into colour and weight, never colour alone.
 enum class Tone { plain, good, warning, bad, faint, heading };
 
-/// What a model answers beside Qt's own roles: what a column sorts by, and a row's Tone as an int.
+/// What a model answers beside Qt's own roles: what a column sorts by, a row's Tone as an int, and
+/// all words of a row, for a filter.
 inline constexpr int kSortRole = Qt::UserRole;
 inline constexpr int kToneRole = Qt::UserRole + 1;
+inline constexpr int kWordsRole = Qt::UserRole + 2;
 
 /// One column of a table over rows of a type.
 template <class Row>
@@ -37,10 +39,16 @@ class RowModel : public QAbstractTableModel {
 public:
     using Mark = Tone (*)(const Row&);
     using Note = QString (*)(const Row&, const Figures&);
+    using Words = QString (*)(const Row&);
 
+    /// `words`: what a filter finds beside the cells.
     explicit RowModel(std::vector<Column<Row>> columns, Mark tone = nullptr, Note note = nullptr,
-                      QObject* parent = nullptr)
-        : QAbstractTableModel(parent), m_columns(std::move(columns)), m_tone(tone), m_note(note) {}
+                      Words words = nullptr, QObject* parent = nullptr)
+        : QAbstractTableModel(parent),
+          m_columns(std::move(columns)),
+          m_tone(tone),
+          m_note(note),
+          m_words(words) {}
 
     void setRows(std::vector<Row> rows) {
         beginResetModel();
@@ -78,6 +86,8 @@ public:
                                              : QVariant(column.text(each, m_figures));
             case kToneRole:
                 return static_cast<int>(m_tone != nullptr ? m_tone(each) : Tone::plain);
+            case kWordsRole:
+                return wordsOf(each);
             default:
                 return {};
         }
@@ -97,9 +107,18 @@ public:
     }
 
 private:
+    [[nodiscard]] QString wordsOf(const Row& row) const {
+        QString out = m_words != nullptr ? m_words(row) : QString();
+        for (const auto& column : m_columns) {
+            out += QLatin1Char('\n') + column.text(row, m_figures);
+        }
+        return out.remove(kMayBreak);
+    }
+
     std::vector<Column<Row>> m_columns;
     Mark m_tone;
     Note m_note;
+    Words m_words;
     Figures m_figures{};
     std::vector<Row> m_rows{};
 };

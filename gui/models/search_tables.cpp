@@ -2,6 +2,7 @@
 
 #include "planner/cli/figures.h"
 #include "planner/cli/report.h"
+#include "planner/spec/knob.h"
 
 namespace headroom::gui {
 namespace {
@@ -35,6 +36,14 @@ Column<CandidateRow> layout_column(const char* title, const char* tip) {
 template <double Candidate::*Member>
 QVariant candidate_key(const CandidateRow& row) {
     return row.candidate.*Member;
+}
+
+QString every_setting(const PlanRequest& request) {
+    QStringList out;
+    for (const auto& knob : knobs()) {
+        out.append(text(knob.name) + QLatin1Char('=') + text(to_string(knob.get(request))));
+    }
+    return out.join(QLatin1Char('\n'));
 }
 
 QString fit_word(const CandidateRow& row) {
@@ -117,7 +126,8 @@ std::vector<CandidateRow> candidate_rows(const SearchResult& result) {
     for (const auto& each : result.front) {
         const bool best = each.request == base;
         const auto differs = cli::settings_beside(each.request, base);
-        rows.push_back({each, best ? tr("the best") : text(differs), best});
+        rows.push_back(
+            {each, best ? tr("the best") : text(differs), every_setting(each.request), best});
     }
     return rows;
 }
@@ -166,7 +176,7 @@ RowModel<CandidateRow> candidate_model() {
               return words.replace(QLatin1Char(','), QLatin1Char(',') + QString(kMayBreak));
           }}},
         [](const R& r) { return r.best ? Tone::good : Tone::plain; },
-        [](const R& r, const Figures&) { return r.settings; });
+        [](const R& r, const Figures&) { return r.settings; }, [](const R& r) { return r.every; });
 }
 
 RowModel<Finding> finding_model() {

@@ -24,6 +24,7 @@ RowModel<RungRow> rung_model();
 struct CandidateRow {
     Candidate candidate{};
     QString settings{};  ///< what it has differently from the best
+    QString every{};     ///< setting, as in "zero=3"
     bool best = false;
 };
 std::vector<CandidateRow> candidate_rows(const SearchResult& result);

@@ -10,6 +10,7 @@
 #include "gui/document/edits.h"
 #include "gui/views/table_view.h"
 #include "planner/base/error.h"
+#include "planner/cli/report_engine.h"
 
 namespace headroom::gui {
 namespace {
@@ -18,31 +19,59 @@ QSortFilterProxyModel& proxy_of(const QTableView& table) {
     return *static_cast<QSortFilterProxyModel*>(table.model());
 }
 
+QString lead() {
+    return PlansPage::tr(
+        "Search looks through every configuration of this model on these GPUs; settings that are "
+        "pinned stay.");
+}
+
+/// Whether a search for one is a search for the other, but for what it chooses itself.
+bool same_subject(const PlanRequest& a, const PlanRequest& b) {
+    return a.model == b.model && a.hardware == b.hardware && a.engine == b.engine &&
+           a.train.goal == b.train.goal && a.train.sequence == b.train.sequence;
+}
+
+QString effort_words(const SearchResult& result) {
+    return PlansPage::tr("%1 configurations, %2 ruled out by bounds, %3 evaluated, in %4.")
+        .arg(text(with_thousands(result.space)), text(with_thousands(result.bounded)),
+             text(with_thousands(result.evaluated)), text(result.took));
+}
+
+/// Where nothing fits, what came closest, as far as that is known.
+QString outcome_words(const SearchResult& result) {
+    if (result.best) return {};
+    const auto nearest = result.nearest.empty()
+                             ? QString()
+                             : PlansPage::tr("Closest: %1. ").arg(text(result.nearest));
+    return PlansPage::tr("Nothing fits. ") + nearest;
+}
+
 }  // namespace
 
 PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
     auto* column = new QVBoxLayout(this);
     column->addLayout(makeQuestion());
-    m_status = new QLabel(tr("Search looks through every configuration of this model on these "
-                             "GPUs; settings that are pinned stay."),
-                          this);
+    m_status = new QLabel(lead(), this);
     m_status->setWordWrap(true);
     column->addWidget(m_status);
+    column->addLayout(makeTools());
     auto* split = new QSplitter(Qt::Vertical, this);
     m_chart = new ParetoChart(split);
     m_table = make_table(&m_candidates, tr("Plans"), Sorting::on, split);
     wrap_explanations(m_table);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    proxy_of(*m_table).setFilterRole(kWordsRole);
+    proxy_of(*m_table).setFilterKeyColumn(0);
     split->addWidget(m_chart);
     split->addWidget(m_table);
     split->setSizes({320, 280});
-    column->addLayout(makeTools());
     column->addWidget(split, 1);
     fillPins();
     fillColumns();
     setBusy(false);
     refresh();
     connect(&session.document, &PlanDocument::questionChanged, this, &PlansPage::refresh);
+    connect(&session.document, &PlanDocument::requestChanged, this, &PlansPage::dropOutdated);
     connect(&session.planner, &Planner::searchProgressed, this, [this](qint64 done, qint64 space) {
         if (space > 0) m_progress->setValue(static_cast<int>(100 * done / space));
     });
@@ -97,6 +126,7 @@ void PlansPage::startSearch() {
     }
     try {
         const auto search = search_request(draft);
+        m_asked = draft.request;
         setBusy(true);
         m_status->setText(tr("Searching…"));
         m_session.planner.search(search);
@@ -111,6 +141,17 @@ void PlansPage::cancelSearch() {
     m_status->setText(tr("The search was cancelled."));
 }
 
+/// The plans are of a request that is no longer the document's: adopting one would bring it back.
+void PlansPage::dropOutdated() {
+    if (same_subject(m_asked, m_session.document.request())) return;
+    m_session.planner.cancelSearch();
+    setBusy(false);
+    m_status->setText(lead());
+    m_candidates.setRows({});
+    m_chart->setRows({}, {});
+    m_chart->setEmptyWords({});
+}
+
 void PlansPage::setBusy(bool busy) {
     m_start->setEnabled(!busy);
     m_cancel->setEnabled(busy);
@@ -121,16 +162,16 @@ void PlansPage::setBusy(bool busy) {
 void PlansPage::take(const SearchResult& result) {
     setBusy(false);
     auto rows = candidate_rows(result);
-    const auto effort =
-        tr("%1 configurations, %2 ruled out by bounds, %3 evaluated, in %4.")
-            .arg(text(with_thousands(result.space)), text(with_thousands(result.bounded)),
-                 text(with_thousands(result.evaluated)), text(result.took));
-    m_status->setText(result.best
-                          ? effort
-                          : tr("Nothing fits. Closest: %1. ").arg(text(result.nearest)) + effort);
-    m_chart->setRows(rows, m_session.document.request().hardware.profile.memory_capacity);
+    auto words = outcome_words(result) + effort_words(result);
+    if (cli::names_framework(m_asked)) {
+        words += tr(" Memory and time are the forecast for %1.").arg(text(m_asked.engine));
+    }
+    m_status->setText(words);
+    m_chart->setEmptyWords(tr("No plan fits."));
+    m_chart->setRows(rows, m_asked.hardware.profile.memory_capacity);
+    const auto best = std::ranges::find_if(rows, &CandidateRow::best) - rows.begin();
     m_candidates.setRows(std::move(rows));
-    selectRow(0);
+    selectRow(static_cast<int>(best));
 }
 
 void PlansPage::selectRow(int row) {

@@ -47,12 +47,14 @@ private:
     /// Shows the document's question.
     void refresh();
     void fillColumns();
+    void dropOutdated();
     void take(const SearchResult& result);
     void setBusy(bool busy);
     void selectRow(int row);
     [[nodiscard]] int selectedRow() const;
 
     Session& m_session;
+    PlanRequest m_asked{};  ///< whose plans were searched for
     RowModel<CandidateRow> m_candidates = candidate_model();
     ChoiceBox* m_aim = nullptr;
     QCheckBox* m_holdBatch = nullptr;

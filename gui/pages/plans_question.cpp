@@ -79,18 +79,19 @@ QLayout* PlansPage::makeQuestion() {
 
 QLayout* PlansPage::makeTools() {
     auto* line = new QHBoxLayout;
+    auto* axis = new ChoiceBox(this);  // the keyboard goes from field to field as they are made
+    for (const auto& each : pareto_axes()) axis->addItem(words_of(each));
+    axis->setAccessibleName(tr("Axes of the chart"));
     m_filter = new QLineEdit(this);
     m_filter->setPlaceholderText(tr("filter, as in zero=3"));
     m_filter->setClearButtonEnabled(true);
+    m_filter->setObjectName(QStringLiteral("filter"));
     m_filter->setAccessibleName(tr("Filter"));
     auto* columns = new QToolButton(this);
     columns->setText(tr("Columns"));
     columns->setPopupMode(QToolButton::InstantPopup);
     m_columns = new QMenu(columns);
     columns->setMenu(m_columns);
-    auto* axis = new ChoiceBox(this);
-    for (const auto& each : pareto_axes()) axis->addItem(words_of(each));
-    axis->setAccessibleName(tr("Axes of the chart"));
     auto* adopt = new QPushButton(tr("Adop&t the selected plan"), this);
     line->addWidget(axis);
     line->addWidget(m_filter, 1);

@@ -64,6 +64,11 @@ void ParetoChart::setRows(std::vector<CandidateRow> rows, Bytes capacity) {
     fill();
 }
 
+void ParetoChart::setEmptyWords(const QString& words) {
+    m_emptyWords = words;
+    viewport()->update();
+}
+
 void ParetoChart::setAxes(const ParetoAxes& axes) {
     m_axes = axes;
     fill();

@@ -37,6 +37,8 @@ public:
     explicit ParetoChart(QWidget* parent = nullptr);
 
     void setRows(std::vector<CandidateRow> rows, Bytes capacity);
+    /// What it says without rows; empty: what a search puts here.
+    void setEmptyWords(const QString& words);
     void setAxes(const ParetoAxes& axes);
     void setFigures(const Figures& figures);
     /// Marks a row; -1: none.
@@ -73,6 +75,7 @@ private:
     Bytes m_capacity{};
     Figures m_figures{};
     ParetoAxes m_axes{};
+    QString m_emptyWords{};
     int m_chosen = -1;
     QLineSeries* m_limit = nullptr;
     QValueAxis* m_x = nullptr;

@@ -50,10 +50,11 @@ void ParetoChart::drawForeground(QPainter* painter, const QRectF& rect) {
     painter->setRenderHint(QPainter::Antialiasing);
     if (m_rows.empty()) {
         painter->setPen(toneColour(Tone::faint, palette()));
-        painter->drawText(
-            viewport()->rect(), Qt::AlignCenter | Qt::TextWordWrap,
-            tr("A search puts every plan here that no other beats in memory, time and "
-               "price at once."));
+        painter->drawText(viewport()->rect(), Qt::AlignCenter | Qt::TextWordWrap,
+                          m_emptyWords.isEmpty()
+                              ? tr("A search puts every plan here that no other beats in memory, "
+                                   "time and price at once.")
+                              : m_emptyWords);
     } else {
         paintLegend(*painter);
         paintPoints(*painter);
