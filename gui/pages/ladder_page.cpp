@@ -1,10 +1,11 @@
 #include "gui/pages/ladder_page.h"
 
-#include <QLabel>
 #include <QScrollArea>
 #include <QTableView>
 #include <QVBoxLayout>
+#include <algorithm>
 
+#include "gui/document/edits.h"
 #include "gui/views/table_view.h"
 
 namespace headroom::gui {
@@ -19,42 +20,72 @@ LadderPage::LadderPage(Session& session, QWidget* parent) : QWidget(parent), m_s
     auto* all = new QVBoxLayout(this);
     all->setContentsMargins(0, 0, 0, 0);
     all->addWidget(area);
-    auto* lead = new QLabel(tr("Each rung stands on top of the one before it, from data parallel "
-                               "alone. Click a rung, or press Return on it, to adopt it."),
-                            this);
-    lead->setWordWrap(true);
+    m_lead = new QLabel(this);
+    m_lead->setWordWrap(true);
+    m_lead->setObjectName(QStringLiteral("ladder_lead"));
     m_waterfall = new Waterfall(this);
     auto* table = make_table(&m_rungs, tr("Rungs of the ladder"), Sorting::off, this);
     wrap_explanations(table);
     fit_height(table);
-    column->addWidget(lead);
+    column->addWidget(m_lead);
     column->addWidget(m_waterfall, 1);
     column->addWidget(table);
     connect(m_waterfall, &Waterfall::adopted, this, &LadderPage::adopt);
     connect(table, &QTableView::activated, this,
             [this](const QModelIndex& at) { adopt(at.row()); });
     connect(&session.planner, &Planner::ladderChanged, this,
-            [this](const std::shared_ptr<const Ladder>& ladder) {
-                auto rows = rung_rows(*ladder);
-                m_waterfall->setRungs(
-                    rows, m_session.document.request().hardware.profile.memory_capacity);
-                m_rungs.setRows(std::move(rows));
-            });
+            [this](const std::shared_ptr<const Ladder>& ladder) { take(*ladder); });
+    connect(&session.planner, &Planner::planRefused, this, &LadderPage::clear);
     connect(&session, &Session::figuresChanged, this, [this](const Figures& figures) {
         m_waterfall->setFigures(figures);
         m_rungs.setFigures(figures);
     });
 }
 
+void LadderPage::take(const Ladder& ladder) {
+    m_of = m_session.document.request();
+    auto rows = rung_rows(ladder);
+    m_waterfall->setRungs(rows, m_of.hardware.profile.memory_capacity);
+    m_rungs.setRows(std::move(rows));
+    m_lead->setText(
+        tr("Each rung stands on top of the one before it, from data parallel alone, with one "
+           "sequence a GPU. Click a rung, or press Return on it, to adopt it: the batch stays as "
+           "it is, by accumulation."));
+}
+
+/// There is no plan: nothing of the ladder before is left to be adopted.
+void LadderPage::clear(const QString& sentence) {
+    m_waterfall->setRungs({}, {});
+    m_rungs.setRows({});
+    m_lead->setText(tr("No ladder: %1").arg(sentence));
+}
+
+void LadderPage::adoptFirstFit() {
+    const auto& rows = m_rungs.rows();
+    const auto first = std::ranges::find_if(rows, &RungRow::first);
+    if (first != rows.end()) {
+        adopt(static_cast<int>(first - rows.begin()));
+    } else {
+        m_session.tell(rows.empty() ? tr("There is no ladder yet.")
+                                    : tr("No rung of the ladder fits."));
+    }
+}
+
 void LadderPage::adopt(int rung) {
     if (rung < 0 || rung >= m_rungs.rowCount()) return;
+    const auto& present = m_session.document.request();
+    if (present != m_of) {
+        m_session.tell(tr("The ladder of the present request is still being worked out."));
+        return;
+    }
     const RungRow row = m_rungs.row(rung);  // a copy: the edit makes a new ladder
     if (row.isSkipped()) {
         m_session.tell(
             tr("%1 changes nothing here: %2.").arg(text(row.rung.name), text(row.rung.note)));
         return;
     }
-    m_session.document.edit(row.rung.request, tr("ladder: %1").arg(text(row.rung.name)));
+    m_session.document.edit(with_batch(row.rung.request, batch_of(present)),
+                            tr("ladder: %1").arg(text(row.rung.name)));
 }
 
 }  // namespace headroom::gui

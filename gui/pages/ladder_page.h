@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QLabel>
 #include <QWidget>
 #include <memory>
 
@@ -18,11 +19,18 @@ public:
 
     [[nodiscard]] const RowModel<RungRow>& rungs() const { return m_rungs; }
     [[nodiscard]] Waterfall& waterfall() { return *m_waterfall; }
+    /// Takes what the rung turns on; the batch stays.
     void adopt(int rung);
+    void adoptFirstFit();
 
 private:
+    void take(const Ladder& ladder);
+    void clear(const QString& sentence);
+
     Session& m_session;
+    PlanRequest m_of{};  ///< whose ladder it is
     RowModel<RungRow> m_rungs = rung_model();
+    QLabel* m_lead = nullptr;
     Waterfall* m_waterfall = nullptr;
 };
 
