@@ -73,6 +73,9 @@ void MainWindow::makePages() {
     column->addWidget(m_split, 1);
     setCentralWidget(inside);
     statusBar()->setSizeGripEnabled(true);
+    m_step = new QLabel(statusBar());  // a message would go when a menu shows its own
+    m_step->setObjectName(QStringLiteral("step"));
+    statusBar()->addPermanentWidget(m_step);
 }
 
 void MainWindow::makeMenus() {
@@ -100,6 +103,7 @@ void MainWindow::connectDocument() {
     auto& document = m_session.document;
     connect(&document, &PlanDocument::stateChanged, this, &MainWindow::showTitle);
     connect(&document, &PlanDocument::requestChanged, this, &MainWindow::showTitle);
+    connect(&document, &PlanDocument::requestChanged, m_messages, &MessageBar::dropOutdated);
     connect(&document, &PlanDocument::requestChanged, &m_autosaveTimer,
             [this] { m_autosaveTimer.start(); });
     connect(&document, &PlanDocument::questionChanged, &m_autosaveTimer,
@@ -119,17 +123,19 @@ void MainWindow::connectDocument() {
     follow("undo", false);
     follow("redo", false);
     connect(&m_session.planner, &Planner::planChanged, this,
-            [this](const std::shared_ptr<const Plan>& plan) {
-                statusBar()->showMessage(tr("Step of %1 ops, digest %2")
-                                             .arg(plan->predicted.ops)
-                                             .arg(text(plan->predicted.digest)));
-                if (!m_digest.empty() && m_digest != plan->predicted.digest) {
-                    m_session.tell(
-                        tr("Another version wrote this plan: this one lowers the step "
-                           "differently, and the numbers are this version's."));
-                }
-                m_digest.clear();
-            });
+            [this](const std::shared_ptr<const Plan>& plan) { showStep(*plan); });
+    connect(&m_session.planner, &Planner::planRefused, m_step, &QLabel::clear);
+}
+
+void MainWindow::showStep(const Plan& plan) {
+    m_step->setText(
+        tr("Step of %1 ops, digest %2").arg(plan.predicted.ops).arg(text(plan.predicted.digest)));
+    if (!m_digest.empty() && m_digest != plan.predicted.digest) {
+        m_session.tell(
+            tr("Another version wrote this plan: this one lowers the step "
+               "differently, and the numbers are this version's."));
+    }
+    m_digest.clear();
 }
 
 void MainWindow::showTitle() {
@@ -158,24 +164,11 @@ void MainWindow::scaleText(int steps) {
     m_settings.setValue(QStringLiteral("font"), m_fontSize);
 }
 
-void MainWindow::toggleSettings() {
-    m_settingsOpen = !m_settingsOpen;
-    m_request->disclose(m_settingsOpen);
-}
+void MainWindow::toggleSettings() { m_request->disclose(m_request->form().isHidden()); }
 
 void MainWindow::searchPlans() {
     m_pages->setCurrentWidget(m_plans);
     m_plans->startSearch();
-}
-
-void MainWindow::adoptFirstFit() {
-    const auto& rows = m_ladder->rungs().rows();
-    const auto first = std::ranges::find_if(rows, &RungRow::first);
-    if (first == rows.end()) {
-        m_session.tell(tr("No rung of the ladder fits."));
-        return;
-    }
-    m_ladder->adopt(static_cast<int>(first - rows.begin()));
 }
 
 void MainWindow::restoreSettings() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QAction>
+#include <QLabel>
 #include <QMainWindow>
 #include <QMenu>
 #include <QSettings>
@@ -72,7 +73,7 @@ public:
     void showGlossary();
     void showAbout();
     void searchPlans();
-    void adoptFirstFit();
+    void adoptFirstFit() { m_ladder->adoptFirstFit(); }
     void keepForComparison() { m_compare->keepPresent(); }
     void startRun() { m_run->startRun(); }
     void stopRun() { m_run->stopRun(); }
@@ -97,8 +98,11 @@ private:
     void connectDocument();
     void restoreSettings();
     void keepSettings();
+    /// The page, or its plan, as a file of that suffix holds it.
+    [[nodiscard]] QByteArray exported(const QString& path);
     void scaleText(int steps);
     void showTitle();
+    void showStep(const Plan& plan);
     void fillRecent();
     void remember(const QString& path);
     /// `notice`: what was wrong with the window's other files.
@@ -116,8 +120,8 @@ private:
     QStringList m_recent{};
     std::function<Unsaved()> m_ask{};
     std::string m_digest{};  ///< of the step in the file that was opened last
-    bool m_settingsOpen = false;
     int m_fontSize = 0;
+    QLabel* m_step = nullptr;  ///< in the status bar: what the plan was lowered to
     QMenu* m_recentMenu = nullptr;
     QSplitter* m_split = nullptr;
     QTabWidget* m_pages = nullptr;

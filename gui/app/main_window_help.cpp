@@ -28,7 +28,7 @@ QString page_of(const QString& typed, const Term& first) {
         const bool holds = (term.name + term.meaning).contains(typed, Qt::CaseInsensitive);
         if (typed.isEmpty() || holds) add(term);
     }
-    return page;
+    return page.isEmpty() ? QObject::tr("No term has these words.") : page;
 }
 
 }  // namespace

@@ -25,11 +25,15 @@ ForecastPanel::ForecastPanel(Session& session, QWidget* parent)
     connect(&session.document, &PlanDocument::requestChanged, this, &ForecastPanel::showOrHide);
     connect(&session.planner, &Planner::forecastChanged, this, &ForecastPanel::showForecast);
     connect(&session.planner, &Planner::forecastRefused, this, &ForecastPanel::showRefusal);
+    connect(&session.planner, &Planner::planRefused, this, &QWidget::hide);
     connect(&session, &Session::figuresChanged, this,
             [this](const Figures& figures) { m_rows.setFigures(figures); });
 }
 
-void ForecastPanel::showOrHide() { setVisible(cli::names_framework(m_session.document.request())); }
+void ForecastPanel::showOrHide() {
+    setVisible(cli::names_framework(m_session.document.request()));
+    if (isHidden()) m_rows.setRows({});
+}
 
 void ForecastPanel::showForecast(const std::shared_ptr<const EngineForecast>& forecast) {
     m_rows.setRows(forecast_rows(*m_session.planner.current(), *forecast));

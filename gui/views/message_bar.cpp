@@ -61,4 +61,8 @@ void MessageBar::offer(const QString& sentence, const QString& action, std::func
     m_action->show();
 }
 
+void MessageBar::dropOutdated() {
+    if (m_action->isHidden()) hide();
+}
+
 }  // namespace headroom::gui

@@ -20,6 +20,8 @@ public:
     void showMessage(const QString& sentence, Tone tone);
     /// With a button that does something about it.
     void offer(const QString& sentence, const QString& action, std::function<void()> doIt);
+    /// Takes a sentence about what was before away; an offer stays until it is taken or closed.
+    void dropOutdated();
     [[nodiscard]] QString sentence() const { return m_label->text(); }
 
 protected:
