@@ -32,11 +32,18 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
     m_status->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_status->setAccessibleName(tr("State of the run"));
     column->addWidget(m_status);
+    m_subject = new QLabel(this);
+    m_subject->setWordWrap(true);
+    m_subject->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_subject->setObjectName(QStringLiteral("subject"));
+    m_subject->hide();
+    column->addWidget(m_subject);
     auto* split = new QSplitter(Qt::Vertical, this);
     m_live = new LiveChart(split);
     auto* area = new QScrollArea(split);
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
+    area->setAccessibleName(tr("Predicted and measured as bars"));
     m_bars = new PairedBars(area);
     area->setWidget(m_bars);
     auto* table = make_table(&m_findings, tr("Predicted and measured"), Sorting::on, split);
@@ -120,11 +127,9 @@ void RunPage::startRun() {
         m_status->setText(tr("This needs the program headroom-run, which is not installed here."));
         return;
     }
+    forgetResults();
     m_plan = plan;
-    m_measurement.reset();
-    m_findings.setRows({});
-    m_bars->setFindings({});
-    m_live->clear();
+    nameSubject();
     m_progress->setRange(0, static_cast<int>(m_steps->value()));
     m_progress->setValue(0);
     setRunning(true);
@@ -134,6 +139,27 @@ void RunPage::startRun() {
         {QStringLiteral("--steps"), QString::number(static_cast<qint64>(m_steps->value()))};
     if (!m_data->text().isEmpty()) setup.arguments += {QStringLiteral("--data"), m_data->text()};
     m_process.start(setup, QByteArray::fromStdString(cli::json_text(to_json(*plan))));
+}
+
+/// Nothing of an earlier run is left to be taken for one of another plan.
+void RunPage::forgetResults() {
+    m_measurement.reset();
+    m_findings.setRows({});
+    m_bars->setFindings({});
+    m_live->clear();
+    m_subject->hide();
+    m_calibrate->setEnabled(false);
+}
+
+/// The request may change after a run: its plan stays the one that was run.
+void RunPage::nameSubject() {
+    const auto& request = m_plan->request;
+    m_subject->setText(
+        tr("Plan of the run: %1 on %2 x %3, digest %4")
+            .arg(text(request.model_name.empty() ? request.model.name : request.model_name))
+            .arg(request.hardware.gpus)
+            .arg(text(request.hardware.profile.id), text(m_plan->predicted.digest)));
+    m_subject->show();
 }
 
 void RunPage::stopRun() {
@@ -160,16 +186,17 @@ void RunPage::showMeasurement(const Measurement& measurement) {
 
 void RunPage::compareWithPlan() {
     if (!m_plan) {
+        forgetResults();
         m_status->setText(
             tr("Open the plan that was run first; then its measurement can be put "
                "beside it."));
-        m_measurement.reset();
         return;
     }
     try {
         auto rows = headroom::findings(*m_plan, *m_measurement);
         m_bars->setFindings(rows);
         m_findings.setRows(std::move(rows));
+        nameSubject();
         if (!m_process.isRunning()) {
             m_status->setText(
                 tr("%1, %2").arg(text(m_measurement->device), text(m_measurement->date)));
@@ -184,7 +211,7 @@ void RunPage::compareWithPlan() {
             }
         }
     } catch (const InputError& error) {
-        m_measurement.reset();
+        forgetResults();
         m_status->setText(QString::fromUtf8(error.what()));
     }
     setRunning(m_process.isRunning());

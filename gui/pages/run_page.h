@@ -44,6 +44,8 @@ private:
     void compareWithPlan();
     void openMeasurement();
     void setRunning(bool running);
+    void forgetResults();
+    void nameSubject();
 
     Session& m_session;
     RunSetup m_setup{};
@@ -58,6 +60,7 @@ private:
     QPushButton* m_calibrate = nullptr;
     QProgressBar* m_progress = nullptr;
     QLabel* m_status = nullptr;
+    QLabel* m_subject = nullptr;
     LiveChart* m_live = nullptr;
     PairedBars* m_bars = nullptr;
 };

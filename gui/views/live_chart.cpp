@@ -1,6 +1,7 @@
 #include "gui/views/live_chart.h"
 
 #include <QEvent>
+#include <QPainter>
 #include <QPen>
 #include <algorithm>
 
@@ -69,8 +70,12 @@ void LiveChart::fill() {
         most_loss = std::max(most_loss, each.loss);
         most_memory = std::max(most_memory, bytes);
     }
+    chart()->setVisible(!m_steps.isEmpty());
     m_loss->replace(loss);
     m_memory->replace(memory);
+    // A line needs two points to be seen.
+    m_loss->setPointsVisible(m_steps.size() == 1);
+    m_memory->setPointsVisible(m_steps.size() == 1);
     m_loss->setPen(QPen(categoryStyle(QStringLiteral("activations")).fill, 2.5));
     m_memory->setPen(QPen(categoryStyle(QStringLiteral("parameters")).fill, 2.5, Qt::DashLine));
     m_memory->setName(tr("memory, %1 (dashed)").arg(m_figures.unitName()));
@@ -81,12 +86,25 @@ void LiveChart::fill() {
         m_x->setRange(1.0, std::max(steps, 2.0));
         m_x->setTickCount(static_cast<int>(std::max(steps, 2.0)));
     } else {
+        m_x->setTickCount(6);  // nice numbers need not start from a run of few steps
         set_range(*m_x, steps);
     }
     const double spread = std::max(most_loss - least_loss, 0.05 * most_loss);
     m_left->setRange(std::max(0.0, least_loss - spread * 0.2), most_loss + spread * 0.2 + 1e-6);
     m_left->applyNiceNumbers();
     set_range(*m_right, most_memory * 1.2);
+}
+
+void LiveChart::drawForeground(QPainter* painter, const QRectF& rect) {
+    QChartView::drawForeground(painter, rect);
+    if (!m_steps.isEmpty()) return;
+    painter->save();
+    painter->resetTransform();
+    painter->setFont(font());
+    painter->setPen(toneColour(Tone::faint, palette()));
+    painter->drawText(viewport()->rect(), Qt::AlignCenter | Qt::TextWordWrap,
+                      tr("A run puts its loss and its memory here, step by step."));
+    painter->restore();
 }
 
 void LiveChart::changeEvent(QEvent* event) {
