@@ -4,7 +4,6 @@
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QHeaderView>
-#include <QLabel>
 #include <QPushButton>
 #include <QSignalBlocker>
 #include <QVBoxLayout>
@@ -12,6 +11,7 @@
 #include "gui/document/open_file.h"
 #include "gui/views/table_view.h"
 #include "planner/base/error.h"
+#include "planner/cli/report_engine.h"
 
 namespace headroom::gui {
 namespace {
@@ -20,6 +20,17 @@ namespace {
 QString letter(std::size_t index) {
     return index < 26 ? QString(QChar(static_cast<char16_t>(u'A' + index)))
                       : QString::number(index + 1);
+}
+
+/// "A: fsdp" of each plan that a framework is to run.
+QStringList of_frameworks(const std::vector<NamedPlan>& plans) {
+    QStringList out;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        const auto& request = plans[i].plan->request;
+        if (!cli::names_framework(request)) continue;
+        out.append(letter(i) + QStringLiteral(": ") + text(request.engine));
+    }
+    return out;
 }
 
 }  // namespace
@@ -57,15 +68,19 @@ ComparePage::ComparePage(Session& session, QWidget* parent)
     auto* lead = new QLabel(tr("Keep a plan, change something, keep the next: what differs is in "
                                "bold."),
                             this);
+    m_frameworks = new QLabel(this);
+    m_frameworks->setWordWrap(true);
+    m_frameworks->setObjectName(QStringLiteral("frameworks"));
     column->addLayout(line);
     column->addWidget(lead);
+    column->addWidget(m_frameworks);
     column->addWidget(m_table, 1);
     connect(keep, &QPushButton::clicked, this, &ComparePage::keepPresent);
     connect(open, &QPushButton::clicked, this, &ComparePage::openFile);
     connect(remove, &QPushButton::clicked, this, &ComparePage::removeLast);
     connect(m_baseline, &QComboBox::activated, this, [this](int at) { setBaseline(at - 1); });
     connect(&session, &Session::figuresChanged, &m_model, &CompareModel::setFigures);
-    refreshBaselines();
+    setPlans({});
 }
 
 void ComparePage::keepPresent() {
@@ -100,13 +115,22 @@ void ComparePage::removeLast() {
     auto plans = m_model.plans();
     if (plans.empty()) return;
     plans.pop_back();
-    m_model.setPlans(std::move(plans));
-    refreshBaselines();
+    setPlans(std::move(plans));
 }
 
 void ComparePage::add(const QString& name, std::shared_ptr<const Plan> plan) {
     auto plans = m_model.plans();
     plans.push_back({letter(plans.size()) + QStringLiteral(": ") + name, std::move(plan)});
+    setPlans(std::move(plans));
+}
+
+void ComparePage::setPlans(std::vector<NamedPlan> plans) {
+    const auto names = of_frameworks(plans);
+    m_frameworks->setText(
+        tr("Every number is of this program's own runtime, also where a framework is to run the "
+           "plan: %1. The Plan page has its forecast.")
+            .arg(names.join(QStringLiteral(", "))));
+    m_frameworks->setVisible(!names.isEmpty());
     m_model.setPlans(std::move(plans));
     refreshBaselines();
 }

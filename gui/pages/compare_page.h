@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QLabel>
 #include <QTableView>
 #include <QWidget>
 #include <memory>
@@ -30,6 +31,7 @@ private:
     void openFile();
     void removeLast();
     void add(const QString& name, std::shared_ptr<const Plan> plan);
+    void setPlans(std::vector<NamedPlan> plans);
     void refreshBaselines();
 
     Session& m_session;
@@ -37,6 +39,7 @@ private:
     LatestJob<PlanRequest, std::shared_ptr<const Plan>> m_predict;
     QString m_predicting{};  ///< name of the file being predicted
     ChoiceBox* m_baseline = nullptr;
+    QLabel* m_frameworks = nullptr;  ///< whose numbers these are, where a framework is to run one
     QTableView* m_table = nullptr;
 };
 
