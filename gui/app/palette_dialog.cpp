@@ -10,15 +10,19 @@ PaletteDialog::PaletteDialog(std::vector<Command> commands, QWidget* parent)
     : QDialog(parent),
       m_commands(std::move(commands)),
       m_typed(new QLineEdit(this)),
-      m_list(new QListWidget(this)) {
+      m_list(new QListWidget(this)),
+      m_nothing(new QLabel(tr("No action has these words."), this)) {
     setWindowTitle(tr("Find an action"));
     resize(520, 420);
     m_typed->setPlaceholderText(tr("type a few letters"));
     m_typed->setAccessibleName(tr("Find an action"));
     m_list->setAccessibleName(tr("Actions"));
+    m_list->setWordWrap(true);
+    m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_typed->installEventFilter(this);
     auto* column = new QVBoxLayout(this);
     column->addWidget(m_typed);
+    column->addWidget(m_nothing);
     column->addWidget(m_list);
     connect(m_typed, &QLineEdit::textChanged, this, &PaletteDialog::filter);
     connect(m_typed, &QLineEdit::returnPressed, this, &PaletteDialog::accept);
@@ -42,6 +46,7 @@ void PaletteDialog::filter(const QString& typed) {
         item->setData(Qt::UserRole, static_cast<qulonglong>(i));
     }
     m_list->setCurrentRow(0);
+    m_nothing->setVisible(m_list->count() == 0);
 }
 
 QStringList PaletteDialog::shown() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QDialog>
+#include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QString>
@@ -34,6 +35,7 @@ private:
     std::vector<Command> m_commands;
     QLineEdit* m_typed;
     QListWidget* m_list;
+    QLabel* m_nothing;
 };
 
 }  // namespace headroom::gui

@@ -41,6 +41,7 @@ PlanPage::PlanPage(Session& session, QWidget* parent) : QWidget(parent), m_sessi
     auto* area = new QScrollArea(this);
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
+    area->setAccessibleName(tr("Plan"));
     auto* inside = new QWidget(area);
     auto* column = new QVBoxLayout(inside);
     column->addWidget(makeTop());

@@ -28,6 +28,7 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     auto* area = new QScrollArea(this);
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
+    area->setAccessibleName(tr("Request"));
     area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     auto* inside = new QWidget(area);
     auto* column = new QVBoxLayout(inside);

@@ -192,3 +192,21 @@ TEST_CASE("AimBudgetAndPinsAreUndoneSavedAndRecoveredWithTheDocument") {
     CHECK(window.main.session().document.question() == asked);
     CHECK(aim.currentIndex() == 2);
 }
+
+TEST_CASE("ComparingSaysWhoseNumbersAreShownWhereAFrameworkIsToRunAPlan") {
+    Window window;
+    auto request = llama8b("h100-sxm5-80gb", 8);
+    const auto& note = window.find<QLabel>("frameworks");
+    const auto keep = [&] {
+        window.main.session().document.replace(request, {});
+        window.idle();
+        window.main.comparePage().keepPresent();
+    };
+    keep();
+    CHECK(note.isHidden());
+    request.engine = "fsdp";
+    keep();
+    CHECK_FALSE(note.isHidden());
+    CHECK(note.text().contains(QLatin1String("B: fsdp")));
+    CHECK_FALSE(note.text().contains(QLatin1String("A:")));
+}
