@@ -12,6 +12,7 @@ namespace headroom::gui {
 
 LadderPage::LadderPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
     auto* area = new QScrollArea(this);
+    area->setAccessibleName(tr("Ladder"));
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
     auto* inside = new QWidget(area);

@@ -113,5 +113,5 @@ TEST_CASE("AChainKeepsEachValueOnce") {
 }
 
 TEST_CASE("AnUnknownEngineIsRefusedWithTheKnownNames") {
-    CHECK_THROWS_WITH(engine_named("megatrom"), Catch::Contains("megatron core"));
+    CHECK_THROWS_WITH(engine_named("megatrom"), Catch::Contains("megatron-core"));
 }

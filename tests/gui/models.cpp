@@ -12,6 +12,7 @@
 #include "gui/views/table_view.h"
 #include "planner/plan/findings.h"
 #include "tests/gui/requests.h"
+#include "tests/gui/window_fixture.h"
 
 using namespace headroom;
 using namespace headroom::test;
@@ -211,6 +212,7 @@ TEST_CASE("HoursAndPricesAreWrittenForPeople") {
 }
 
 TEST_CASE("StagesThatAreNotDrawnAreCounted") {
+    application();
     auto request = llama8b("h100-sxm5-80gb", 16);
     request.layout = {.data = 1, .pipeline = 16};
     request.train.accumulation = 16;

@@ -300,7 +300,7 @@ TEST_CASE("TheManualOfRunNamesEveryOption") {
 TEST_CASE("ALossThatIsNoNumberEndsTheRunWithASentence") {
     const Bench bench;
     const Ended ended = bench.run(bench.plan("plan.json") + " --steps 20 --lr 1e38 --clip 0 -q");
-    CHECK(ended.exit == 1);
+    CHECK(ended.exit == 4);
     CHECK(ended.error.find("loss") != std::string::npos);
     CHECK(std::ranges::count(ended.error, '\n') == 1);
 }
