@@ -23,10 +23,6 @@ std::vector<std::int64_t> divisors(std::int64_t n, std::int64_t limit) {
     return out;
 }
 
-bool is_pinned(const SearchRequest& request, std::string_view knob) {
-    return std::ranges::find(request.pinned, knob) != request.pinned.end();
-}
-
 /// All of a key in one number: every field is far below its share of the bits.
 std::uint64_t packed(const GraphKey& key) {
     std::uint64_t out = 0;
@@ -284,6 +280,10 @@ const std::vector<RecomputeSpec>& recompute_options() {
 
 GraphKey graph_key(const Choice& c) {
     return {c.tensor, c.context, c.expert, c.recompute, c.activations, c.adapter, c.context_kind};
+}
+
+bool is_pinned(const SearchRequest& request, std::string_view knob) {
+    return std::ranges::find(request.pinned, knob) != request.pinned.end();
 }
 
 std::int64_t default_global_batch(const SearchRequest& request) {

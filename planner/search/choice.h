@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "planner/search/search.h"
@@ -28,6 +29,9 @@ struct Choice {
     AdapterKind adapter = AdapterKind::none;
     ContextKind context_kind = ContextKind::gather;
 };
+
+/// Whether the knob's value in the base request stays.
+bool is_pinned(const SearchRequest& request, std::string_view knob);
 
 /// Recomputation settings that the search tries, cheapest in time first.
 const std::vector<RecomputeSpec>& recompute_options();

@@ -363,12 +363,9 @@ namespace {
 /// A detail of recomputation that is pinned without its mode asks for the mode that has it.
 SearchRequest with_implied_mode(const SearchRequest& request) {
     SearchRequest out = request;
-    const auto pinned = [&](std::string_view knob) {
-        return std::ranges::find(request.pinned, knob) != request.pinned.end();
-    };
-    if (pinned("recompute")) return out;
-    if (pinned("recompute_ops")) out.base.recompute.mode = RecomputeMode::selective;
-    if (pinned("recompute_every")) out.base.recompute.mode = RecomputeMode::every;
+    if (is_pinned(request, "recompute")) return out;
+    if (is_pinned(request, "recompute_ops")) out.base.recompute.mode = RecomputeMode::selective;
+    if (is_pinned(request, "recompute_every")) out.base.recompute.mode = RecomputeMode::every;
     return out;
 }
 

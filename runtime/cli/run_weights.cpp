@@ -101,10 +101,6 @@ std::map<TensorId, std::vector<float>> numbers(const RunOptions& options, const 
 void require_same_adapter(const std::filesystem::path& path, const RunPlan& run,
                           const std::vector<WeightSource>& sources, const WeightFiles& files) {
     const AdapterSpec& ours = run.request().adapter;
-    if (ours.kind == AdapterKind::none) {
-        throw InputError("",
-                         fmt::format("--init-adapter {}: the plan has no adapter", path.string()));
-    }
     check_nothing_else(sources, files);
     const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
     const auto config = folder / "adapter_config.json";
@@ -128,7 +124,8 @@ void require_same_adapter(const std::filesystem::path& path, const RunPlan& run,
 void require_saves(const RunOptions& options, const RunPlan& run) {
     if (options.save.empty() && options.save_adapter.empty()) return;
     if (const auto world = run.request().layout.world(); world > 1) {
-        throw InputError("", fmt::format("--save: rank {} of {} holds a part of the model",
+        const auto* const option = options.save.empty() ? "--save-adapter" : "--save";
+        throw InputError("", fmt::format("{}: rank {} of {} holds a part of the model", option,
                                          options.rank, world));
     }
     const StepGraph& graph = run.lowering.graph;

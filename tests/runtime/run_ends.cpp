@@ -1,0 +1,69 @@
+#include "planner/base/json.h"
+#include "tests/runtime/run_program.h"
+#include "tests/support/catch.h"
+
+// What a run ends with is asked for before it begins, and one part that fails loses no other.
+
+using namespace headroom;
+using namespace headroom::test;
+
+namespace {
+
+void check_refused(const Ended& ended, const std::string& sentence) {
+    INFO(ended.error);
+    CHECK(ended.exit == 4);
+    CHECK(ended.error.find(sentence) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("APlaceThatCannotBeWrittenIsToldBeforeTheFirstStep") {
+    const Bench bench;
+    const std::string plan = bench.plan("plan.json");
+    for (const auto* option : {"-o", "--save", "--checkpoint"}) {
+        INFO(option);
+        const Ended ended =
+            bench.run(plan + " --steps 2 --json-lines " + option + " " + bench.file("none/x"));
+        check_refused(ended, "cannot be written");
+        CHECK(ended.out.empty());  // not even the start is told
+    }
+}
+
+TEST_CASE("ACheckpointOfAllStepsLeavesNothingToDo") {
+    const Bench bench;
+    const std::string plan = bench.plan("plan.json");
+    const std::string checkpoint = bench.file("run.ckpt");
+    const Ended whole = bench.run(plan + " --steps 3 -q --checkpoint " + checkpoint);
+    CHECK(whole.error.empty());
+    check_refused(bench.run(plan + " --steps 3 -q --resume " + checkpoint),
+                  "is of step 3, so --steps 3 leaves nothing to do");
+}
+
+TEST_CASE("ARankOfManySavesNoModel") {
+    const Bench bench;
+    bench.plan("alone.json");  // for its model's file
+    const std::string plan = bench.file("plan.json");
+    const Ended planned = bench.command(
+        HEADROOM_PROGRAM, "plan " + bench.file("config.json") +
+                              " --gpu h100 --gpus 2 --sequence 32 --global-batch 4 --pin data=2 "
+                              "--pin zero=3 --pin compute=fp32 --pin gradient=fp32 -q -o " +
+                              plan);
+    REQUIRE(planned.exit == 0);
+    check_refused(bench.run(plan + " --device cpu --steps 1 -q --rank 1 --save " +
+                            bench.file("m.safetensors")),
+                  "rank 1 of 2 holds a part of the model");
+}
+
+TEST_CASE("AnAdapterOfAnotherScaleIsRefused") {
+    const Bench bench;
+    const std::string settings = "--goal adapt --pin adapter=lora --pin lora_rank=4";
+    const std::string plan = bench.plan("plan.json", settings + " --pin lora_alpha=8");
+    const std::string adapter = bench.file("adapter");
+    const Ended saved = bench.run(plan + " --steps 1 -q --save-adapter " + adapter);
+    CHECK(saved.error.empty());
+    const Ended again = bench.run(plan + " --steps 1 -q --init-adapter " + adapter);
+    CHECK(again.error.empty());
+    const std::string other = bench.plan("other.json", settings + " --pin lora_alpha=32");
+    check_refused(bench.run(other + " --steps 1 -q --init-adapter " + adapter),
+                  "alpha 8, the plan has lora of 4 and 32");
+}
