@@ -1,4 +1,9 @@
+#include <cmath>
+#include <limits>
+
 #include "planner/base/json.h"
+#include "planner/plan/measurement.h"
+#include "runtime/training.h"
 #include "tests/runtime/run_program.h"
 #include "tests/support/catch.h"
 
@@ -66,4 +71,22 @@ TEST_CASE("AnAdapterOfAnotherScaleIsRefused") {
     const std::string other = bench.plan("other.json", settings + " --pin lora_alpha=32");
     check_refused(bench.run(other + " --steps 1 -q --init-adapter " + adapter),
                   "alpha 8, the plan has lora of 4 and 32");
+}
+
+TEST_CASE("ANormThatOverflowedIsReadBackAsInfinity") {
+    Measurement measurement;
+    measurement.steps.push_back(
+        {.loss = 5.5, .gradient_norm = std::numeric_limits<double>::infinity(), .skipped = true});
+    const Json document = parse_json(to_json(measurement).dump(), "measurement");
+    const Measurement read = measurement_from_json({document, ""});
+    REQUIRE(read.steps.size() == 1);
+    CHECK(std::isinf(read.steps.front().gradient_norm));
+    CHECK(read.steps.front().loss == 5.5);
+}
+
+TEST_CASE("AScaleGrowsThoughItsIntervalWasShortenedInBetween") {
+    LossScaler scaler{.scale = 4.0, .interval = 10, .good_steps = 20};
+    scaler.after_step(false);
+    CHECK(scaler.scale == 4.0 * scaler.growth);
+    CHECK(scaler.good_steps == 0);
 }
