@@ -96,18 +96,4 @@ std::vector<ParameterHome> parameter_homes(const StepGraph& graph) {
     return homes;
 }
 
-std::vector<TensorId> optimizer_state(const StepGraph& graph) {
-    const Keeper keeper(graph);
-    std::vector<TensorId> states;
-    for (const auto& node : graph.ops) {
-        const auto* update = std::get_if<Update>(&node.op);
-        if (update == nullptr) continue;
-        const auto out = graph.outputs(node);
-        for (std::size_t i = out.size() - states_of(*update); i < out.size(); ++i) {
-            states.push_back(keeper.kept(out[i]));
-        }
-    }
-    return states;
-}
-
 }  // namespace headroom

@@ -24,7 +24,4 @@ TensorId parameter_of(const StepGraph& graph, TensorId weights);
 /// Homes of all parameters, in the graph's order.
 std::vector<ParameterHome> parameter_homes(const StepGraph& graph);
 
-/// What stays from step to step besides parameters and masters: the optimizer's states.
-std::vector<TensorId> optimizer_state(const StepGraph& graph);
-
 }  // namespace headroom

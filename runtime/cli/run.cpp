@@ -88,23 +88,14 @@ public:
           executor_(make_executor()),
           weights_(*executor_),
           trainer_(*executor_, batches_, hyperparameters(options), options.seed),
+          checkpoints_(options, run_, *executor_),
           teller_(options) {
         require_saves(options, run_);
         take_stage("arena");
         source_ = load_weights(options, run_, weights_);
         LossScaler scaler{.scale = options.loss_scale, .interval = options.growth_interval};
         trainer_.resume({.scaler = scaler});
-        if (!options.resume.empty()) {
-            TrainerState state = load_checkpoint(options.resume, options, run_, *executor_);
-            state.scaler.interval = options.growth_interval;
-            trainer_.resume(state);
-            source_ = fmt::format("checkpoint of step {} of {}", state.step, options.resume);
-            if (state.step >= options.steps) {
-                throw InputError(options.resume,
-                                 fmt::format("is of step {}, so --steps {} leaves nothing to do",
-                                             state.step, options.steps));
-            }
-        }
+        if (!options.resume.empty()) resume();
     }
 
     Exit all() {
@@ -124,6 +115,22 @@ public:
     }
 
 private:
+    void resume() {
+        Resumed resumed = checkpoints_.load();
+        const std::int64_t step = resumed.state.step;
+        if (step >= options_.steps) {
+            throw InputError(options_.resume,
+                             fmt::format("is of step {}, so --steps {} leaves nothing to do", step,
+                                         options_.steps));
+        }
+        resumed.state.scaler.interval = options_.growth_interval;
+        trainer_.resume(resumed.state);
+        source_ = fmt::format("checkpoint of step {} of {}", step, options_.resume);
+        if (resumed.tokens == tokens_.description()) return;
+        run_.notes.push_back(
+            fmt::format("the steps before {} read other tokens ({})", step, resumed.tokens));
+    }
+
     static constexpr std::size_t kWatched = 2;      ///< steps until all that is watched has been
     static constexpr std::size_t kCountedStep = 2;  ///< under a GPU's counters
     static constexpr std::size_t kSettled = 4;      ///< and the step is recorded, on a GPU
@@ -196,10 +203,7 @@ private:
         }
     }
 
-    void checkpoint() {
-        save_checkpoint(options_.checkpoint, options_, run_, tokens_.description(), *executor_,
-                        trainer_.state());
-    }
+    void checkpoint() { checkpoints_.save(tokens_.description(), trainer_.state()); }
 
     [[nodiscard]] std::int64_t tokens_per_step() const {
         const auto& spec = batches_.spec();
@@ -302,6 +306,7 @@ private:
     std::unique_ptr<Executor> executor_;
     Weights weights_;
     Trainer trainer_;
+    Checkpoints checkpoints_;
     ProgressTeller teller_;
     std::optional<Recorder> recorder_{};
     Measurement measured_{};

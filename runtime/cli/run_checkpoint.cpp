@@ -8,68 +8,92 @@
 namespace headroom::run {
 namespace {
 
-/// Storages that hold a run's state between steps. Gradients are written anew by every step.
-std::vector<TensorId> state_tensors(const StepGraph& graph) {
-    std::vector<TensorId> found;
-    for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-        const Tensor& tensor = graph.tensors[i];
-        const TensorId id{static_cast<std::int32_t>(i)};
-        if (!tensor.persistent || tensor.storage != id) continue;
-        if (tensor.role == Role::parameter || tensor.role == Role::master ||
-            tensor.role == Role::optimizer) {
-            found.push_back(id);
+/// By tensor: whether an op writes into its storage.
+std::vector<bool> written_storages(const StepGraph& graph) {
+    std::vector<bool> written(graph.tensors.size(), false);
+    for (const auto& node : graph.ops) {
+        for (const auto id : graph.outputs(node)) {
+            written[static_cast<std::size_t>(graph.storage(id).index)] = true;
         }
     }
-    return found;
+    return written;
+}
+
+/// Gradients are written anew by every step.
+bool is_state(const Tensor& tensor) {
+    return tensor.role == Role::parameter || tensor.role == Role::master ||
+           tensor.role == Role::optimizer;
 }
 
 /// Names are told apart by their place in the graph, which the digest vouches for.
-std::string name_of(const StepGraph& graph, TensorId id) {
-    return fmt::format("{:05}.{}", id.index, to_string(graph[id].label));
+CheckpointTensor described(const StepGraph& graph, TensorId id) {
+    return {.name = fmt::format("{:05}.{}", id.index, to_string(graph[id].label)),
+            .spec = graph[id]};
 }
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const RunOptions& options,
-                     const RunPlan& run, const std::string& tokens, Executor& executor,
-                     const TrainerState& state) {
+Checkpoints::Checkpoints(const RunOptions& options, const RunPlan& run, Executor& executor)
+    : options_(options), run_(run), executor_(executor) {
     const StepGraph& graph = run.lowering.graph;
-    std::vector<std::vector<std::byte>> copies;
-    std::vector<CheckpointTensor> tensors;
-    for (const auto id : state_tensors(graph)) {
-        auto& copy = copies.emplace_back(static_cast<std::size_t>(bytes(graph[id]).count()));
-        executor.read(id, copy);
-        tensors.push_back({.name = name_of(graph, id), .spec = graph[id], .bytes = copy});
+    const auto written = written_storages(graph);
+    for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
+        const Tensor& tensor = graph.tensors[i];
+        const TensorId id{static_cast<std::int32_t>(i)};
+        if (!tensor.persistent || tensor.storage != id || !is_state(tensor)) continue;
+        (written[i] ? written_ : frozen_).push_back(id);
     }
-    headroom::save_checkpoint(path,
-                              {.step = state.step,
-                               .updates = state.updates,
-                               .seed = options.seed,
-                               .loss_scale = state.scaler.scale,
-                               .steps_since_overflow = state.scaler.good_steps,
-                               .digest = run.digest,
-                               .tokens = tokens},
-                              tensors);
 }
 
-TrainerState load_checkpoint(const std::filesystem::path& path, const RunOptions& options,
-                             const RunPlan& run, Executor& executor) {
-    const StepGraph& graph = run.lowering.graph;
-    const Checkpoint checkpoint(path);
-    checkpoint.expect_digest(run.digest);
-    if (checkpoint.state().seed != options.seed) {
-        throw InputError(path.string(), fmt::format("was written by a run with seed {}, not {}",
-                                                    checkpoint.state().seed, options.seed));
+std::span<const std::byte> Checkpoints::bytes_of(TensorId id) {
+    bytes_.resize(static_cast<std::size_t>(bytes(run_.lowering.graph[id]).count()));
+    executor_.read(id, bytes_);
+    return bytes_;
+}
+
+const std::string& Checkpoints::frozen() {
+    if (fingerprint_) return *fingerprint_;
+    Fingerprint fingerprint;
+    for (const auto id : frozen_) fingerprint.add(bytes_of(id));
+    return fingerprint_.emplace(frozen_.empty() ? "" : fingerprint.text());
+}
+
+void Checkpoints::save(const std::string& tokens, const TrainerState& state) {
+    std::vector<CheckpointTensor> tensors;
+    for (const auto id : written_) tensors.push_back(described(run_.lowering.graph, id));
+    save_checkpoint(options_.checkpoint,
+                    {.step = state.step,
+                     .updates = state.updates,
+                     .seed = options_.seed,
+                     .loss_scale = state.scaler.scale,
+                     .steps_since_overflow = state.scaler.good_steps,
+                     .digest = run_.digest,
+                     .tokens = tokens,
+                     .frozen = frozen()},
+                    tensors, [&](std::size_t index) { return bytes_of(written_[index]); });
+}
+
+Resumed Checkpoints::load() {
+    const StepGraph& graph = run_.lowering.graph;
+    const Checkpoint checkpoint(options_.resume);
+    const CheckpointState& saved = checkpoint.state();
+    checkpoint.expect_digest(run_.digest);
+    if (saved.seed != options_.seed) {
+        throw InputError(options_.resume, fmt::format("was written by a run with seed {}, not {}",
+                                                      saved.seed, options_.seed));
     }
-    for (const auto id : state_tensors(graph)) {
-        std::vector<std::byte> data(static_cast<std::size_t>(bytes(graph[id]).count()));
-        checkpoint.read(name_of(graph, id), graph[id], data);
-        executor.write(id, data);
+    checkpoint.expect_frozen(frozen());
+    for (const auto id : written_) {
+        const auto tensor = described(graph, id);
+        bytes_.resize(static_cast<std::size_t>(bytes(tensor.spec).count()));
+        checkpoint.read(tensor.name, tensor.spec, bytes_);
+        executor_.write(id, bytes_);
     }
-    TrainerState state{.step = checkpoint.state().step, .updates = checkpoint.state().updates};
-    state.scaler.scale = checkpoint.state().loss_scale;
-    state.scaler.good_steps = checkpoint.state().steps_since_overflow;
-    return state;
+    Resumed resumed{.state = {.step = saved.step, .updates = saved.updates},
+                    .tokens = saved.tokens};
+    resumed.state.scaler.scale = saved.loss_scale;
+    resumed.state.scaler.good_steps = saved.steps_since_overflow;
+    return resumed;
 }
 
 }  // namespace headroom::run

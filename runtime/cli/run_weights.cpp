@@ -77,24 +77,46 @@ std::vector<AdapterParts> adapters(const StepGraph& graph) {
     return found;
 }
 
-/// Numbers of every parameter, adapters folded into their matrices where asked for.
-std::map<TensorId, std::vector<float>> numbers(const RunOptions& options, const RunPlan& run,
-                                               Weights& weights) {
-    std::map<TensorId, std::vector<float>> out;
-    for (const auto& home : weights.homes()) out[home.parameter] = weights.read(home);
-    if (!options.merge) return out;
-    const auto& adapter = run.request().adapter;
-    const double scale = adapter.alpha / static_cast<double>(adapter.rank);
-    for (const auto& parts : adapters(run.lowering.graph)) {
+/// Numbers of the parameters, one at a time: a model is far larger than one of its matrices.
+class Numbers {
+public:
+    /// `merged`: adapters folded into the matrices that they adapt.
+    Numbers(const RunPlan& run, Weights& weights, const std::vector<AdapterParts>& merged)
+        : adapter_(run.request().adapter), weights_(weights), homes_(homes_of(weights)) {
+        for (const auto& parts : merged) merged_[parts.matrix] = parts;
+    }
+
+    /// Valid until the next call.
+    [[nodiscard]] std::span<const std::byte> of(TensorId parameter) {
+        values_ = read(parameter);
+        if (const auto found = merged_.find(parameter); found != merged_.end()) {
+            merge(found->second);
+        }
+        return std::as_bytes(std::span(values_));
+    }
+
+private:
+    [[nodiscard]] std::vector<float> read(TensorId parameter) {
+        return weights_.read(*homes_.at(parameter));
+    }
+
+    void merge(const AdapterParts& parts) {
+        const double scale = adapter_.alpha / static_cast<double>(adapter_.rank);
+        const auto a = read(parts.a);
+        const auto b = read(parts.b);
         if (parts.magnitude.valid()) {
-            merge_dora(out[parts.matrix], out[parts.a], out[parts.b], out[parts.magnitude],
-                       adapter.rank, scale);
+            merge_dora(values_, a, b, read(parts.magnitude), adapter_.rank, scale);
         } else {
-            merge_lora(out[parts.matrix], out[parts.a], out[parts.b], adapter.rank, scale);
+            merge_lora(values_, a, b, adapter_.rank, scale);
         }
     }
-    return out;
-}
+
+    const AdapterSpec& adapter_;
+    Weights& weights_;
+    Homes homes_;
+    std::map<TensorId, AdapterParts> merged_{};
+    std::vector<float> values_{};
+};
 
 /// An adapter's file says neither how its product is scaled nor what kind it is: the configuration
 /// beside it does.
@@ -158,10 +180,8 @@ void save_weights(const RunOptions& options, const RunPlan& run, Weights& weight
     if (options.save.empty() && options.save_adapter.empty()) return;
     const StepGraph& graph = run.lowering.graph;
     const auto& model = run.request().model;
-    const auto values = numbers(options, run, weights);
-    const ParameterBytes bytes_of = [&](TensorId id) {
-        return std::as_bytes(std::span(values.at(id)));
-    };
+    Numbers numbers(run, weights, options.merge ? adapters(graph) : std::vector<AdapterParts>{});
+    const ParameterBytes bytes_of = [&](TensorId id) { return numbers.of(id); };
     StepGraph floats = graph;
     for (auto& tensor : floats.tensors) {
         if (tensor.parameter.is_parameter) tensor.dtype = DType::f32;

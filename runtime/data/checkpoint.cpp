@@ -5,18 +5,17 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <map>
-#include <set>
 
 #include "planner/base/error.h"
 #include "planner/base/json.h"
 #include "runtime/data/convert.h"
+#include "runtime/data/mixing.h"
 #include "runtime/data/safetensors_writer.h"
 
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kFormat = 2;
 constexpr std::string_view kStateKey = "headroom-checkpoint";
 constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
 
@@ -28,7 +27,8 @@ Json to_json(const CheckpointState& state) {
             {"loss_scale", state.loss_scale},
             {"steps_since_overflow", state.steps_since_overflow},
             {"digest", state.digest},
-            {"tokens", state.tokens}};
+            {"tokens", state.tokens},
+            {"frozen", state.frozen}};
 }
 
 std::uint64_t seed_from(const JsonCursor& seed) {
@@ -52,7 +52,8 @@ CheckpointState state_from(const JsonCursor& json) {
             .loss_scale = json.at("loss_scale").number(0.0, std::numeric_limits<double>::max()),
             .steps_since_overflow = json.at("steps_since_overflow").integer(0, kMost),
             .digest = json.at("digest").string(),
-            .tokens = json.at("tokens").string()};
+            .tokens = json.at("tokens").string(),
+            .frozen = json.at("frozen").string()};
 }
 
 /// Shape and dtype as a file has them; packed 4-bit codes are a row of bytes.
@@ -69,21 +70,43 @@ std::string text_of(std::string_view dtype, const std::vector<std::int64_t>& sha
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state,
-                     const std::vector<CheckpointTensor>& tensors) {
+                     const std::vector<CheckpointTensor>& tensors,
+                     const CheckpointBytes& bytes_of) {
     std::vector<TensorEntry> entries;
     for (const auto& tensor : tensors) {
-        const auto expected = static_cast<std::size_t>(bytes(tensor.spec).count());
-        if (tensor.bytes.size() != expected) {
-            throw InternalError(fmt::format("{} holds {} bytes, its shape needs {}", tensor.name,
-                                            tensor.bytes.size(), expected));
-        }
         const auto extents = tensor.spec.shape.extents();
         entries.push_back({tensor.name, tensor.spec.dtype, {extents.begin(), extents.end()}});
     }
     SafetensorsWriter writer(path, entries,
                              {{"format", "pt"}, {std::string(kStateKey), to_json(state).dump()}});
-    for (const auto& tensor : tensors) writer.write(tensor.bytes);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const auto found = bytes_of(i);
+        const auto expected = static_cast<std::size_t>(bytes(tensors[i].spec).count());
+        if (found.size() != expected) {
+            throw InternalError(fmt::format("{} holds {} bytes, its shape needs {}",
+                                            tensors[i].name, found.size(), expected));
+        }
+        writer.write(found);
+    }
     writer.finish();
+}
+
+void Fingerprint::add(std::span<const std::byte> bytes) {
+    // A tensor that ends within a block is filled up with zeros; its length tells it from one that
+    // ends in them.
+    constexpr std::size_t kBlock = kLanes * sizeof(std::uint64_t);
+    for (std::size_t at = 0; at < bytes.size(); at += kBlock) {
+        std::array<std::uint64_t, kLanes> words{};
+        std::memcpy(words.data(), bytes.data() + at, std::min(kBlock, bytes.size() - at));
+        for (std::size_t i = 0; i < kLanes; ++i) lanes_[i] = mix(lanes_[i], words[i]);
+    }
+    lanes_[0] = mix(lanes_[0], bytes.size());
+}
+
+std::string Fingerprint::text() const {
+    std::uint64_t all = 0;
+    for (const auto lane : lanes_) all = mix(all, lane);
+    return fmt::format("{:016x}", all);
 }
 
 Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
@@ -101,6 +124,14 @@ void Checkpoint::expect_digest(const std::string& digest) const {
     if (state_.digest == digest) return;
     throw InputError(file_.name(), fmt::format("was written by the step {}, this plan's step is {}",
                                                state_.digest, digest));
+}
+
+void Checkpoint::expect_frozen(const std::string& fingerprint) const {
+    if (state_.frozen == fingerprint) return;
+    throw InputError(file_.name(),
+                     fmt::format("holds what is trained alone, on frozen weights {}; here they are "
+                                 "{}: --init and --seed must be those of its run",
+                                 state_.frozen, fingerprint));
 }
 
 void Checkpoint::read(const std::string& name, const TensorSpec& spec,
@@ -121,15 +152,6 @@ void Checkpoint::read(const std::string& name, const TensorSpec& spec,
         throw InternalError(fmt::format("{}: {} bytes into {}", name, stored.size(), out.size()));
     }
     if (!stored.empty()) std::memcpy(out.data(), stored.data(), stored.size());
-}
-
-void Checkpoint::expect_only(const std::vector<std::string>& names) const {
-    const std::set<std::string> known(names.begin(), names.end());
-    for (const auto& tensor : file_.tensors()) {
-        if (known.contains(tensor.name)) continue;
-        throw InputError(file_.name(), fmt::format("holds {}, which this plan has no place for",
-                                                   quoted(Json(tensor.name))));
-    }
 }
 
 }  // namespace headroom

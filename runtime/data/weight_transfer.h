@@ -30,7 +30,8 @@ void check_nothing_else(const std::vector<WeightSource>& sources, const WeightFi
 void read_weight(const WeightSource& source, const TensorSpec& spec, const AttentionSpec& attention,
                  const WeightFiles& files, std::span<std::byte> out);
 
-/// The bytes of a parameter as they lie in memory, when asked for by its id.
+/// The bytes of a parameter as they lie in memory, when asked for by its id; used before the next
+/// is asked for.
 using ParameterBytes = std::function<std::span<const std::byte>(TensorId)>;
 
 /// Writes parameters of floating-point numbers as a file of `stored` numbers under the names and in

@@ -7,6 +7,7 @@
 #include "planner/base/json.h"
 #include "planner/base/written_file.h"
 #include "runtime/backend.h"
+#include "runtime/data/safetensors_reader.h"
 #include "tests/support/catch.h"
 
 using namespace headroom;
@@ -58,6 +59,49 @@ TEST_CASE("AResumedRunEndsInTheSameBitsAsAnUninterruptedOne") {
     CHECK(first == std::vector<double>(whole.begin(), whole.begin() + 3));
     CHECK(second == std::vector<double>(whole.begin() + 3, whole.end()));
     CHECK(read_text_file(bench.file("resumed.ckpt")) == read_text_file(bench.file("whole.ckpt")));
+}
+
+TEST_CASE("ACheckpointOfAdaptersLeavesTheirBaseOutAndKnowsIt") {
+    const Bench bench;
+    const std::string plan = bench.plan(
+        "plan.json", "--goal adapt --pin adapter=dora --pin lora_rank=2 --pin lora_targets=o_proj");
+    const std::string base = bench.file("base.safetensors");
+    REQUIRE(good(bench.run(bench.plan("whole.json") + " --steps 2 -q --save " + base).exit));
+    const std::string init = plan + " --init " + base;
+    const auto whole =
+        losses_of(measured(bench, init + " --steps 6 --checkpoint " + bench.file("whole.ckpt")));
+    const std::string half = bench.file("half.ckpt");
+    measured(bench, init + " --steps 3 --checkpoint " + half);
+    const auto second =
+        losses_of(measured(bench, init + " --steps 6 --resume " + half + " --checkpoint " +
+                                      bench.file("resumed.ckpt")));
+    CHECK(second == std::vector<double>(whole.begin() + 3, whole.end()));
+    CHECK(read_text_file(bench.file("resumed.ckpt")) == read_text_file(bench.file("whole.ckpt")));
+    // In each of two layers, o's 32 x 32 matrix has two matrices of rank 2 and a magnitude, each
+    // number of which has two moments; all are fp32. The base has 30 thousand.
+    std::int64_t stored = 0;
+    const SafetensorsFile file(half);
+    for (const auto& tensor : file.tensors()) stored += std::ssize(file.bytes(tensor));
+    CHECK(stored == 2 * (2 * (32 + 32) + 32) * 3 * 4);
+    const Ended other = bench.run(plan + " --steps 6 -q --resume " + half);
+    CHECK(other.exit == 4);
+    CHECK(other.error.find("--init and --seed must be those of its run") != std::string::npos);
+}
+
+TEST_CASE("ARunThatGoesOnWithOtherTokensSaysSo") {
+    const Bench bench;
+    const std::string plan = bench.plan("plan.json");
+    const std::string checkpoint = bench.file("run.ckpt");
+    measured(bench, plan + " --steps 1 --checkpoint " + checkpoint);
+    write_file_atomically(bench.file("other.txt"), std::string(4096, 'x'));
+    const auto notes_of = [&](const std::string& words) {
+        return measured(bench, plan + " --steps 2 --resume " + checkpoint + words)
+            .at("notes")
+            .dump();
+    };
+    CHECK(notes_of("").find("read other tokens") == std::string::npos);
+    CHECK(notes_of(" --data " + bench.file("other.txt")).find("read other tokens (synthetic") !=
+          std::string::npos);
 }
 
 TEST_CASE("AMachineThatWasMeasuredIsAProfileToPlanOn") {
