@@ -66,9 +66,10 @@ constexpr std::array kBloom{ModuleName{"attn.qkv_proj", "self_attention.query_ke
                             ModuleName{"mlp.up_proj", "mlp.dense_h_to_4h"},
                             ModuleName{"mlp.down_proj", "mlp.dense_4h_to_h"},
                             ModuleName{"input_norm", "input_layernorm"},
-                            ModuleName{"input_norm", "ln_attn"},
-                            ModuleName{"post_attention_norm", "post_attention_layernorm"},
-                            ModuleName{"post_attention_norm", "ln_mlp"}};
+                            ModuleName{"post_attention_norm", "post_attention_layernorm"}};
+/// Falcon's, where attention and feed-forward stand side by side and each has a norm.
+constexpr std::array kTwoNorms{ModuleName{"input_norm", "ln_attn"},
+                               ModuleName{"post_attention_norm", "ln_mlp"}};
 constexpr std::array kOptOuter{
     ModuleName{"embed_tokens", "embed_tokens"}, ModuleName{"embed_positions", "embed_positions"},
     ModuleName{"final_norm", "final_layer_norm"}, ModuleName{"project_in", "project_in"},
@@ -102,9 +103,15 @@ FamilyNames text_part(std::string_view family) {
     return names;
 }
 
-FamilyNames opt(NormPlacement placement, std::span<const ModuleName> norms) {
+bool norms_before(const ModelSpec& model) { return model.placement == NormPlacement::pre; }
+bool norms_after(const ModelSpec& model) { return model.placement == NormPlacement::post; }
+bool two_norms(const ModelSpec& model) {
+    return model.parallel_residual && !model.shared_input_norm;
+}
+
+FamilyNames opt(bool (*about)(const ModelSpec&), std::span<const ModuleName> norms) {
     return {.family = "opt",
-            .placement = placement,
+            .about = about,
             .prefixes = {"model.decoder.", "decoder.", ""},
             .layers = "layers.",
             .head = "lm_head",
@@ -120,6 +127,13 @@ FamilyNames transformer(std::string_view family, std::span<const ModuleName> out
             .head = "lm_head",
             .outer = outer,
             .inner = {inner}};
+}
+
+FamilyNames falcon_of_two_norms() {
+    FamilyNames names = transformer("falcon", kBloomOuter, kBloom);
+    names.about = two_norms;
+    names.inner = {kTwoNorms, kBloom};
+    return names;
 }
 
 FamilyNames neox() {
@@ -150,17 +164,18 @@ std::span<const FamilyNames> all_family_names() {
                                                llama_like("qwen3_moe", kQwenMoe),
                                                transformer("gpt2", kGpt2Outer, kGpt2),
                                                transformer("bloom", kBloomOuter, kBloom),
+                                               falcon_of_two_norms(),
                                                transformer("falcon", kBloomOuter, kBloom),
                                                neox(),
-                                               opt(NormPlacement::pre, kOptPre),
-                                               opt(NormPlacement::post, kOptPost)};
+                                               opt(norms_before, kOptPre),
+                                               opt(norms_after, kOptPost)};
     return rows;
 }
 
 const FamilyNames* family_names(const ModelSpec& model) {
     const auto rows = all_family_names();
     const auto found = std::ranges::find_if(rows, [&](const FamilyNames& row) {
-        return row.family == model.family && (!row.placement || *row.placement == model.placement);
+        return row.family == model.family && (row.about == nullptr || row.about(model));
     });
     return found == rows.end() ? nullptr : &*found;
 }

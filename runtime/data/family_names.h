@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -19,11 +18,10 @@ struct ModuleName {
     std::string_view second = {};
 };
 
-/// The names of a family's files. A module that stands in no list is not in them; one that stands
-/// there twice has two spellings.
+/// The names of a family's files. A module that stands in no list is not in them.
 struct FamilyNames {
     std::string_view family;
-    std::optional<NormPlacement> placement = {};  ///< of the models that this row is about
+    bool (*about)(const ModelSpec&) = nullptr;    ///< the family's models that are so; null: all
     std::vector<std::string_view> prefixes = {};  ///< of all but the head, the usual one first
     std::string_view layers = {};
     std::string_view head = {};

@@ -30,24 +30,17 @@ PartName split(std::string_view part) {
     return {part.substr(0, dot), part.substr(dot)};
 }
 
-/// The spellings of a module, in a layer or outside the layers.
-std::vector<const ModuleName*> spellings(const FamilyNames& names, std::string_view module,
-                                         bool in_layer) {
-    std::vector<const ModuleName*> out;
-    const auto take = [&](std::span<const ModuleName> list) {
-        for (const auto& row : list) {
-            if (row.module == module) out.push_back(&row);
-        }
-        return !out.empty();
+/// The row of a module, in a layer or outside the layers; null: the family has none.
+const ModuleName* row_of(const FamilyNames& names, std::string_view module, bool in_layer) {
+    const auto in = [&](std::span<const ModuleName> list) -> const ModuleName* {
+        const auto found = std::ranges::find(list, module, &ModuleName::module);
+        return found == list.end() ? nullptr : &*found;
     };
-    if (!in_layer) {
-        take(names.outer);
-        return out;
-    }
+    if (!in_layer) return in(names.outer);
     for (const auto list : names.inner) {
-        if (take(list)) break;
+        if (const auto* row = in(list)) return row;
     }
-    return out;
+    return nullptr;
 }
 
 /// The pattern with an expert's number put in.
@@ -83,7 +76,7 @@ public:
 private:
     /// The prefix under which the files have the token table.
     [[nodiscard]] std::string_view prefix() const {
-        const auto table = spellings(names_, "embed_tokens", false).front()->stored;
+        const auto table = row_of(names_, "embed_tokens", false)->stored;
         for (const auto candidate : names_.prefixes) {
             if (stored_.contains(fmt::format("{}{}.weight", candidate, table))) return candidate;
         }
@@ -100,19 +93,15 @@ private:
     [[nodiscard]] std::vector<WeightPiece> named(std::string_view module, std::string_view field,
                                                  const Tensor& parameter) const {
         const auto layer = parameter.label.layer;
-        const auto rows = spellings(names_, module, layer >= 0);
-        if (rows.empty()) {
+        const ModuleName* row = row_of(names_, module, layer >= 0);
+        if (row == nullptr) {
             throw InputError("", fmt::format("files of the family \"{}\" have no {}", names_.family,
                                              to_string(parameter.label)));
         }
-        const auto there = std::ranges::find_if(rows, [&](const ModuleName* row) {
-            return stored_.contains(path(row->stored, layer) + std::string(field));
-        });
-        const ModuleName& row = there == rows.end() ? *rows.front() : **there;
-        const std::string name = path(row.stored, layer) + std::string(field);
-        return parameter.shape.rank() == 3 || row.stored.find("{}") != std::string_view::npos
-                   ? experts(row, field, parameter)
-                   : whole(name, row, parameter);
+        if (parameter.shape.rank() == 3 || row->stored.find("{}") != std::string_view::npos) {
+            return experts(*row, field, parameter);
+        }
+        return whole(path(row->stored, layer) + std::string(field), *row, parameter);
     }
 
     static std::vector<WeightPiece> whole(std::string name, const ModuleName& row,
@@ -148,8 +137,7 @@ private:
 };
 
 const ModuleName* linear_of(const ModelSpec& model, std::string_view module) {
-    const auto rows = spellings(names_of(model), module, true);
-    return rows.empty() ? nullptr : rows.front();
+    return row_of(names_of(model), module, true);
 }
 
 }  // namespace

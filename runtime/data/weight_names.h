@@ -35,8 +35,8 @@ struct WeightSource {
 using StoredNames = std::set<std::string, std::less<>>;
 
 /// Sources of the base model's parameters, in the graph's order: how the model's family names them
-/// in Hugging Face's files. A name that files spell in several ways is the one in `stored`, else
-/// the usual one. Quantized scales have no source. Throws InputError when the family's files are
+/// in Hugging Face's files. A prefix that files have or lack is as in `stored`, else the usual one.
+/// Quantized scales have no source. Throws InputError when the family's files are
 /// not known.
 std::vector<WeightSource> weight_sources(const StepGraph& graph, const ModelSpec& model,
                                          const StoredNames& stored = {});

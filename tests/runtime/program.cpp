@@ -15,9 +15,6 @@ using namespace headroom::test;
 
 namespace {
 
-/// Ends that a good run may have: 5 when a time left its band, which a test must not judge.
-bool good(int exit) { return exit == 0 || exit == 5; }
-
 Json measured(const Bench& bench, const std::string& words) {
     const Ended ended = bench.run(words + " --json -q");
     INFO(ended.error);
@@ -36,12 +33,6 @@ void wait_for_lines(const std::string& file, std::size_t lines) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     FAIL("the run said nothing for a minute");
-}
-
-bool leaves_temporary_files(const Bench& bench) {
-    return std::ranges::any_of(bench.names(), [](const std::string& name) {
-        return name.find(".tmp") != std::string::npos;
-    });
 }
 
 }  // namespace
@@ -198,7 +189,7 @@ TEST_CASE("APlanOfAnotherVersionIsNamedAndRunOnlyWhenAsked") {
 TEST_CASE("AFullDiskIsOneSentenceAndLeavesNothing") {
     const Bench bench;
     const std::string plan = bench.plan("plan.json");
-    // Files of at most 16 blocks of 1,024 bytes: the weights have more.
+    // Files of at most 16 blocks of 512 bytes: the weights have more.
     const Ended ended =
         bench.run(plan + " --steps 1 -q --save " + bench.file("weights.safetensors"),
                   "trap '' XFSZ; ulimit -f 16;");

@@ -34,6 +34,24 @@ TEST_CASE("APlaceThatCannotBeWrittenIsToldBeforeTheFirstStep") {
     }
 }
 
+TEST_CASE("ACheckpointThatFailsAtTheEndLosesNeitherWeightsNorMeasurement") {
+    const Bench bench;
+    const std::string plan = bench.plan("plan.json");
+    const std::string weights = bench.file("weights.safetensors");
+    // Files of at most 200 KiB: the weights have 120, with their moments three times as much.
+    const Ended ended = bench.run(plan + " --steps 2 -q --checkpoint " + bench.file("run.ckpt") +
+                                      " --save " + weights + " -o " + bench.file("measured.json"),
+                                  "trap '' XFSZ; ulimit -f 400;");
+    CHECK(ended.exit != 0);
+    CHECK(ended.error.find("run.ckpt: cannot be written") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(bench.file("run.ckpt")));
+    CHECK_FALSE(leaves_temporary_files(bench));
+    CHECK(losses_of(read_json_file(bench.file("measured.json"))).size() == 2);
+    const Ended again = bench.run(plan + " --steps 1 -q --init " + weights);
+    INFO(ended.error << again.error);
+    CHECK(good(again.exit));
+}
+
 TEST_CASE("ACheckpointOfAllStepsLeavesNothingToDo") {
     const Bench bench;
     const std::string plan = bench.plan("plan.json");
@@ -71,6 +89,19 @@ TEST_CASE("AnAdapterOfAnotherScaleIsRefused") {
     const std::string other = bench.plan("other.json", settings + " --pin lora_alpha=32");
     check_refused(bench.run(other + " --steps 1 -q --init-adapter " + adapter),
                   "alpha 8, the plan has lora of 4 and 32");
+}
+
+TEST_CASE("AnAdapterOfMoreThanThePlanHasIsRefused") {
+    const Bench bench;
+    const std::string settings = "--goal adapt --pin adapter=lora --pin lora_rank=4";
+    const std::string adapter = bench.file("adapter");
+    const Ended saved =
+        bench.run(bench.plan("plan.json", settings) + " --steps 1 -q --save-adapter " + adapter);
+    CHECK(saved.error.empty());
+    const std::string narrow = bench.plan("narrow.json", settings + " --pin lora_targets=q_proj");
+    const Ended refused = bench.run(narrow + " --steps 1 -q --init-adapter " + adapter);
+    check_refused(refused, "which the plan has no place for");
+    CHECK(refused.error.find("q_proj") == std::string::npos);
 }
 
 TEST_CASE("ANormThatOverflowedIsReadBackAsInfinity") {

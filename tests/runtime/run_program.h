@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -96,6 +97,16 @@ public:
 private:
     ProfileDirectory directory_{};
 };
+
+/// Ends that a good run may have: 5 when a time left its band, which a test must not judge.
+inline bool good(int exit) { return exit == 0 || exit == 5; }
+
+/// Whether a writer left its temporary file behind.
+inline bool leaves_temporary_files(const Bench& bench) {
+    return std::ranges::any_of(bench.names(), [](const std::string& name) {
+        return name.find(".tmp") != std::string::npos;
+    });
+}
 
 /// The losses of a measurement's steps.
 inline std::vector<double> losses_of(const Json& measurement) {
