@@ -5,11 +5,12 @@
 #include <chrono>
 #include <cstring>
 #include <map>
-#include <thread>
 #include <utility>
 
 #include "kernels/cpu/blas_info.h"
+#include "kernels/cpu/threads.h"
 #include "runtime/backend.h"
+#include "runtime/control_group.h"
 #include "runtime/process_memory.h"
 
 namespace headroom {
@@ -27,8 +28,7 @@ public:
 
     [[nodiscard]] const KernelTable& table() const override { return table_; }
     [[nodiscard]] std::string describe() const override {
-        return fmt::format("{}, {} threads, {}", processor_name(),
-                           std::thread::hardware_concurrency(), blas_name());
+        return fmt::format("{}, {} threads, {}", processor_name(), thread_count(), blas_name());
     }
 
     std::byte* allocate(Bytes size, Place) override {
@@ -102,6 +102,8 @@ private:
 }  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(const KernelTable& table) {
+    // Threads beyond a container's share of time would wait for each other's turns.
+    if (const auto threads = control_group().threads()) limit_threads(*threads);
     return std::make_unique<CpuBackend>(table);
 }
 

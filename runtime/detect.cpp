@@ -165,7 +165,7 @@ Json detect_processor(const std::string& id, const std::string& date) {
     Json json{
         {"id", id},
         {"vendor", "CPU"},
-        {"arch", "x86-64"},
+        {"arch", processor_architecture()},
         {"memory_type", "host"},
         {"memory_capacity_gib",
          {{"expected", in_gib(memory.total)}, {"low", in_gib(memory.available)}}},

@@ -1,7 +1,12 @@
 #include "runtime/process_memory.h"
 
+#include <sys/utsname.h>
+
+#include <algorithm>
 #include <fstream>
 #include <string>
+
+#include "runtime/control_group.h"
 
 namespace headroom {
 namespace {
@@ -32,13 +37,24 @@ Bytes resident_set() { return proc_bytes("/proc/self/status", "VmRSS"); }
 Bytes peak_resident_set() { return proc_bytes("/proc/self/status", "VmHWM"); }
 
 MachineMemory machine_memory() {
-    return {.total = proc_bytes("/proc/meminfo", "MemTotal"),
-            .available = proc_bytes("/proc/meminfo", "MemAvailable")};
+    MachineMemory memory{.total = proc_bytes("/proc/meminfo", "MemTotal"),
+                         .available = proc_bytes("/proc/meminfo", "MemAvailable")};
+    if (const auto group = control_group().memory) {
+        memory.total = std::min(memory.total, group->limit);
+        memory.available =
+            std::min(memory.available, std::max(group->limit - group->used, Bytes{}));
+    }
+    return memory;
 }
 
 std::string processor_name() {
     const std::string name = proc_value("/proc/cpuinfo", "model name");
     return name.empty() ? "unknown processor" : name;
+}
+
+std::string processor_architecture() {
+    utsname system{};
+    return uname(&system) == 0 ? system.machine : "unknown";
 }
 
 }  // namespace headroom

@@ -10,7 +10,7 @@ namespace headroom {
 Bytes resident_set();
 /// Largest resident set so far (VmHWM).
 Bytes peak_resident_set();
-/// MemTotal and MemAvailable of /proc/meminfo.
+/// MemTotal and MemAvailable of /proc/meminfo, or what a container has of them.
 struct MachineMemory {
     Bytes total{};
     Bytes available{};
@@ -18,5 +18,7 @@ struct MachineMemory {
 MachineMemory machine_memory();
 /// "Intel(R) Xeon(R) CPU @ 2.60GHz" of /proc/cpuinfo; "unknown processor" otherwise.
 std::string processor_name();
+/// "x86_64", "aarch64".
+std::string processor_architecture();
 
 }  // namespace headroom
