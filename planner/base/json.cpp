@@ -8,26 +8,12 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <utility>
 
 namespace headroom {
 namespace {
-
-/// Refuses nesting deeper than the limit before a tree is built.
-class DepthGuard {
-public:
-    explicit DepthGuard(int limit) : limit_(limit) {}
-    bool operator()(int depth, Json::parse_event_t, Json&) const {
-        if (depth > limit_) {
-            throw InputError("", fmt::format("nested deeper than {} levels", limit_));
-        }
-        return true;
-    }
-
-private:
-    int limit_;
-};
 
 std::string escaped(std::string_view key) {
     std::string out;
@@ -42,6 +28,57 @@ std::string escaped(std::string_view key) {
     }
     return out;
 }
+
+/// Sees a document while it is parsed: refuses nesting deeper than the limit before a tree is
+/// built, and a key that an object has twice, of which a tree would keep the last.
+class DocumentGuard {
+public:
+    DocumentGuard(std::string source, int max_depth)
+        : source_(std::move(source)), max_depth_(max_depth) {}
+
+    bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
+        using Event = Json::parse_event_t;
+        if (depth > max_depth_) {
+            throw InputError(source_, fmt::format("nested deeper than {} levels", max_depth_));
+        }
+        if (event == Event::key) {
+            see_key(parsed.get_ref<const std::string&>());
+        } else if (event == Event::object_end || event == Event::array_end) {
+            open_.pop_back();
+        } else {
+            if (!open_.empty()) ++open_.back().values;
+            if (event != Event::value) open_.emplace_back();
+        }
+        return true;
+    }
+
+private:
+    /// An object or array that has begun.
+    struct Open {
+        std::set<std::string> keys{};
+        const std::string* key = nullptr;  ///< the last; none in an array
+        std::size_t values = 0;
+    };
+
+    void see_key(const std::string& key) {
+        auto& object = open_.back();
+        const auto [place, is_new] = object.keys.insert(key);
+        object.key = &*place;
+        if (!is_new) throw InputError(source_ + "#" + pointer(), "is given twice");
+    }
+
+    [[nodiscard]] std::string pointer() const {
+        std::string out;
+        for (const auto& [keys, key, values] : open_) {
+            out += "/" + (key != nullptr ? escaped(*key) : std::to_string(values - 1));
+        }
+        return out;
+    }
+
+    std::string source_;
+    int max_depth_;
+    std::vector<Open> open_{};
+};
 
 std::string read_stream(std::istream& in, std::size_t max_bytes, const std::string& source) {
     std::string text;
@@ -65,13 +102,14 @@ Json parse_json(std::string_view text, const std::string& source, const JsonLimi
                          fmt::format("larger than the limit of {} MiB", limits.max_bytes >> 20U));
     }
     try {
-        return Json::parse(text, DepthGuard(limits.max_depth));
+        DocumentGuard guard(source, limits.max_depth);
+        return Json::parse(text, [&](int depth, Json::parse_event_t event, const Json& parsed) {
+            return guard(depth, event, parsed);
+        });
     } catch (const Json::parse_error& error) {
         throw InputError(source, fmt::format("not valid JSON at byte {}", error.byte));
     } catch (const Json::exception&) {
         throw InputError(source, "not valid JSON");
-    } catch (const InputError& error) {
-        throw InputError(source, error.what());
     }
 }
 
