@@ -31,7 +31,9 @@ int complain(const std::string& sentence, Exit exit) {
 }
 
 void declare_common(CLI::App& app, CommonOptions& common) {
-    app.add_flag("--json", common.json, "JSON on standard output: versioned, keys sorted");
+    auto* json =
+        app.add_flag("--json", common.json, "JSON on standard output: versioned, keys sorted");
+    if (auto* markdown = app.get_option_no_throw("--markdown")) json->excludes(markdown);
     app.add_flag("-q,--quiet", common.quiet, "only the answer itself, no notes, no progress");
     app.add_flag("--no-color", common.plain, "no colours (as with NO_COLOR set)");
     app.add_option("-o,--output", common.output, "write the JSON document to FILE (- for stdout)")

@@ -26,15 +26,20 @@ void declare_subject(CLI::App& app, PlanOptions& plan) {
     app.add_option("model", plan.model, "preset, config.json, .safetensors, its index, or -")
         ->required()
         ->type_name("MODEL");
-    app.add_option("--gpu", plan.gpu, "GPU: profile name, alias or file")->type_name("NAME");
+    auto* gpu =
+        app.add_option("--gpu", plan.gpu, "GPU: profile name, alias or file")->type_name("NAME");
+    // The catalogue's GPUs (--cheapest-gpu alone) come with their own nodes and prices.
     app.add_option("--gpus", plan.gpus, "number of GPUs")
         ->check(CLI::Range(1, 1 << 20))
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(gpu);
     app.add_option("--node", plan.node, "node type in place of the GPU's usual one")
-        ->type_name("NAME");
+        ->type_name("NAME")
+        ->needs(gpu);
     app.add_option("--usd-per-gpu-hour", plan.usd_per_gpu_hour, "your price")
         ->check(number_in({.high = 1e6}))
-        ->type_name("USD");
+        ->type_name("USD")
+        ->needs(gpu);
 }
 
 void declare_run(CLI::App& app, PlanOptions& plan) {
@@ -57,6 +62,27 @@ void declare_run(CLI::App& app, PlanOptions& plan) {
         ->type_name("USD");
 }
 
+/// What is asked beside the best plan: the ladder is an answer without one.
+void declare_questions(CLI::App& app, PlanOptions& plan) {
+    auto* gpu = app.get_option("--gpu");
+    auto* ladder =
+        app.add_flag("--ladder", plan.ladder, "the ladder alone, nothing searched")->needs(gpu);
+    for (const auto* searched : {"--global-batch", "--budget-usd", "--optimize", "--engine"}) {
+        ladder->excludes(app.get_option(searched));
+    }
+    const auto question = [&](const char* name, bool& asked, const char* help) {
+        return app.add_flag(name, asked, help)->excludes(ladder);
+    };
+    question("--longest-sequence", plan.longest_sequence, "also: the longest one that fits")
+        ->needs(gpu);
+    question("--largest-micro-batch", plan.largest_micro_batch, "also: the largest one that fits")
+        ->needs(gpu);
+    question("--fewest-gpus", plan.fewest_gpus, "also: how many of these GPUs are enough")
+        ->needs(gpu);
+    question("--cheapest-gpu", plan.cheapest_gpu,
+             "also: GPUs of the catalogue by price of the run; needs no --gpu");
+}
+
 void declare_search(CLI::App& app, PlanOptions& plan) {
     app.add_option("--optimize", plan.aim, "what the best plan has least of")
         ->check(CLI::IsMember(words_of<Aim>()))
@@ -68,13 +94,7 @@ void declare_search(CLI::App& app, PlanOptions& plan) {
                    "who will run it: headroom, or a framework as hf, fsdp, megatron, deepspeed")
         ->check(not_empty())
         ->type_name("NAME");
-    app.add_flag("--ladder", plan.ladder, "the ladder alone, nothing searched");
-    app.add_flag("--longest-sequence", plan.longest_sequence, "also: the longest one that fits");
-    app.add_flag("--largest-micro-batch", plan.largest_micro_batch,
-                 "also: the largest one that fits");
-    app.add_flag("--fewest-gpus", plan.fewest_gpus, "also: how many of these GPUs are enough");
-    app.add_flag("--cheapest-gpu", plan.cheapest_gpu,
-                 "also: GPUs of the catalogue by price of the run; needs no --gpu");
+    declare_questions(app, plan);
 }
 
 SearchResult watched_search(const SearchRequest& request, const CommonOptions& common) {

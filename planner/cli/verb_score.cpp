@@ -58,11 +58,12 @@ void declare_score(CLI::App& app, Options& options) {
         ->type_name("MEASURED.json");
     app.add_option("--group", options.score.group, "only the rows of this source");
     app.add_flag("--all", options.score.all, "rows of which inputs are missing as well");
-    app.add_flag("--fit", options.score.fit,
-                 "fit the timing profile to these rows; -o names the file for it");
-    app.add_flag("--markdown", options.markdown, "as the page docs/accuracy.md");
+    auto* fit = app.add_flag("--fit", options.score.fit,
+                             "fit the timing profile to these rows; -o names the file for it");
+    app.add_flag("--markdown", options.markdown, "as the page docs/accuracy.md")->excludes(fit);
     app.add_option("--plots", options.score.plots, "folder for accuracy-memory.svg and -time.svg")
-        ->type_name("FOLDER");
+        ->type_name("FOLDER")
+        ->excludes(fit);
 }
 
 Answer answer_score(const Options& options, const Style& /*style*/) {

@@ -40,6 +40,24 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
         {"plan gpt2 --gpu h100 --sequence 256 --pin sequence=128", 2},
         {"plan gpt2 --gpu h100 --tokens 1e9 --pin tokens=5", 2},
         {"plan gpt2 --gpu h100 --goal adapt --pin adapter=none", 2},
+        {"plan gpt2 --gpu h100 --ladder --longest-sequence", 2},
+        {"plan gpt2 --gpu h100 --ladder --largest-micro-batch", 2},
+        {"plan gpt2 --gpu h100 --ladder --fewest-gpus", 2},
+        {"plan gpt2 --gpu h100 --ladder --cheapest-gpu", 2},
+        {"plan gpt2 --gpu h100 --ladder --optimize memory", 2},
+        {"plan gpt2 --gpu h100 --ladder --global-batch 8", 2},
+        {"plan gpt2 --gpu h100 --ladder --tokens 1e9 --budget-usd 5", 2},
+        {"plan gpt2 --gpu h100 --ladder --engine hf", 2},
+        {"plan gpt2 --cheapest-gpu --longest-sequence", 2},
+        {"plan gpt2 --cheapest-gpu --largest-micro-batch", 2},
+        {"plan gpt2 --cheapest-gpu --fewest-gpus", 2},
+        {"plan gpt2 --cheapest-gpu --gpus 8", 2},
+        {"plan gpt2 --cheapest-gpu --node dgx-h100", 2},
+        {"plan gpt2 --cheapest-gpu --usd-per-gpu-hour 2", 2},
+        {"claims --markdown --json", 2},
+        {"score measured.json --markdown --json", 2},
+        {"score measured.json --fit --markdown", 2},
+        {"score measured.json --fit --plots .", 2},
         {"hardware detect --steps 4", 2},
         {"hardware --json detect h100", 2},
         {"hardware nodes dgx-h100", 2},
@@ -74,6 +92,10 @@ TEST_CASE("ErrorsSayWhereAndWhatTheLimitIs") {
     CHECK(run_headroom("plan gpt2 --gpu h100 --tokens 15B").error ==
           "headroom: --tokens: is \"15B\", must be a number from 0 to 1e+15; see headroom plan "
           "--help\n");
+    CHECK(run_headroom("plan gpt2 --gpu h100 --ladder --longest-sequence").error ==
+          "headroom: --ladder excludes --longest-sequence; see headroom plan --help\n");
+    CHECK(contains(run_headroom("plan gpt2 --cheapest-gpu --gpus 8").error,
+                   "--gpus requires --gpu;"));
     CHECK(contains(run_headroom("plan gpt2 --gpu h100 --pin dropout=nan").error, "is \"nan\""));
     CHECK(contains(run_headroom("plan gpt2 --gpu h100 --pin zero=3 --pin zero=1").error,
                    "--pin zero=1 contradicts --pin zero=3"));
