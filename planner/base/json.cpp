@@ -122,7 +122,8 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t max_by
 }
 
 Json read_json_file(const std::filesystem::path& path, const JsonLimits& limits) {
-    return parse_json(read_text_file(path, limits.max_bytes), path.string(), limits);
+    const auto source = path == "-" ? std::string("standard input") : path.string();
+    return parse_json(read_text_file(path, limits.max_bytes), source, limits);
 }
 
 std::string quoted(const Json& value) {

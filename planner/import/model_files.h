@@ -10,6 +10,14 @@
 
 namespace headroom {
 
+/// A JSON document and where it is from; places in it begin with that.
+struct ModelDocument {
+    Json json{};
+    std::string origin{};  ///< "config.json#"
+
+    [[nodiscard]] JsonCursor cursor() const { return {json, origin}; }
+};
+
 /// The id that `name` means: the whole id or, when only one preset has it, the part after the
 /// slash; case is ignored.
 std::optional<std::string> find_preset(const std::string& name,
@@ -27,14 +35,14 @@ bool is_shard_index(const JsonCursor& document);
 /// note. `config` is the config beside it.
 ModelSource model_from_index(const JsonCursor& index,
                              const std::optional<std::filesystem::path>& folder,
-                             const std::optional<Json>& config, const std::string& name);
+                             const std::optional<ModelDocument>& config, const std::string& name);
 
 /// The source that stored tensors and the config beside them describe.
 ModelSource model_from_tensors(const std::vector<StoredTensor>& tensors,
-                               const std::optional<Json>& config, const std::string& name);
+                               const std::optional<ModelDocument>& config, const std::string& name);
 
 /// The config's spec, or nothing and a note when its family has no adapter.
-std::optional<ModelSpec> spec_beside(const std::optional<Json>& config, const std::string& name,
-                                     std::vector<std::string>& notes);
+std::optional<ModelSpec> spec_beside(const std::optional<ModelDocument>& config,
+                                     const std::string& name, std::vector<std::string>& notes);
 
 }  // namespace headroom

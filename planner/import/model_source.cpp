@@ -25,11 +25,16 @@ void append(std::vector<std::string>& notes, const std::vector<std::string>& mor
     notes.insert(notes.end(), more.begin(), more.end());
 }
 
-std::optional<Json> config_in(const fs::path& folder) {
+ModelDocument read_document(const fs::path& file) {
+    const auto source = file == "-" ? std::string("standard input") : file.string();
+    return {.json = read_json_file(file), .origin = source + "#"};
+}
+
+std::optional<ModelDocument> config_in(const fs::path& folder) {
     const auto config = folder / "config.json";
     std::error_code ignored;
     if (!fs::is_regular_file(config, ignored)) return std::nullopt;
-    return read_json_file(config);
+    return read_document(config);
 }
 
 /// "…/Llama-3/model.safetensors" is called Llama-3: the folder says more than the file.
@@ -41,10 +46,10 @@ std::string name_of(const fs::path& file) {
 }
 
 /// `folder` is where the document lies, nothing for standard input.
-ModelSource from_document(const Json& document, const std::optional<fs::path>& folder,
+ModelSource from_document(const ModelDocument& document, const std::optional<fs::path>& folder,
                           const std::string& name) {
-    const JsonCursor cursor(document, "");
-    if (!cursor.is_object()) cursor.fail("must be an object, is " + quoted(document));
+    const auto cursor = document.cursor();
+    if (!cursor.is_object()) cursor.fail("must be an object, is " + quoted(document.json));
     if (is_shard_index(cursor)) {
         const auto config = folder ? config_in(*folder) : std::nullopt;
         return model_from_index(cursor, folder, config, name);
@@ -63,7 +68,7 @@ ModelSource from_file(const fs::path& file) {
         source.origin = "safetensors";
         return source;
     }
-    return from_document(read_json_file(file), file.parent_path(), name_of(file));
+    return from_document(read_document(file), file.parent_path(), name_of(file));
 }
 
 ModelSource from_directory(const fs::path& folder) {
@@ -77,8 +82,8 @@ ModelSource from_directory(const fs::path& folder) {
 
 ModelSource from_preset(const fs::path& profiles_root, const std::string& id) {
     const auto file = preset_file(profiles_root, id);
-    const auto document = read_json_file(file);
-    const JsonCursor cursor(document, "");
+    const auto document = read_document(file);
+    const auto cursor = document.cursor();
     if (cursor.at("id").string() != id) {
         cursor.at("id").fail(fmt::format("is {}, but the file is called {}",
                                          quoted(cursor.at("id").value()),
@@ -98,10 +103,10 @@ ModelSource from_preset(const fs::path& profiles_root, const std::string& id) {
 
 }  // namespace
 
-std::optional<ModelSpec> spec_beside(const std::optional<Json>& config, const std::string& name,
-                                     std::vector<std::string>& notes) {
+std::optional<ModelSpec> spec_beside(const std::optional<ModelDocument>& config,
+                                     const std::string& name, std::vector<std::string>& notes) {
     if (!config) return std::nullopt;
-    const JsonCursor cursor(*config, "");
+    const auto cursor = config->cursor();
     const auto type = cursor.find("model_type");
     if (!is_inline_model(cursor) && type && find_family(type->string()) == nullptr) {
         notes.push_back(fmt::format("model_type {} has no adapter", quoted(type->value())));
@@ -113,7 +118,8 @@ std::optional<ModelSpec> spec_beside(const std::optional<Json>& config, const st
 }
 
 ModelSource model_from_tensors(const std::vector<StoredTensor>& tensors,
-                               const std::optional<Json>& config, const std::string& name) {
+                               const std::optional<ModelDocument>& config,
+                               const std::string& name) {
     ModelSource source;
     source.stored_parameters = count_stored_parameters(tensors);
     source.spec = spec_beside(config, name, source.notes);
@@ -132,7 +138,7 @@ ModelSource model_from_tensors(const std::vector<StoredTensor>& tensors,
 }
 
 ModelSource load_model(const std::string& name_or_path, const fs::path& profiles_root) {
-    if (name_or_path == "-") return from_document(read_json_file("-"), std::nullopt, "stdin");
+    if (name_or_path == "-") return from_document(read_document("-"), std::nullopt, "stdin");
     const auto ids = preset_ids(profiles_root);
     if (const auto id = find_preset(name_or_path, ids)) return from_preset(profiles_root, *id);
     std::error_code ignored;

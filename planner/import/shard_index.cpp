@@ -80,14 +80,14 @@ bool is_plausible(const Totals& totals) {
            (totals.parameters <= 2 * totals.bytes && totals.bytes <= 8 * totals.parameters);
 }
 
-std::int64_t bytes_a_parameter(const std::optional<Json>& config) {
+std::int64_t bytes_a_parameter(const std::optional<ModelDocument>& config) {
     if (!config) return 2;
-    const ConfigKeys keys(JsonCursor(*config, "config.json"));
+    const ConfigKeys keys(config->cursor());
     const auto dtype = keys.find("dtype");
     return dtype && dtype->is_string() && dtype->string() == "float32" ? 4 : 2;
 }
 
-std::int64_t count_from(const Totals& totals, const std::optional<Json>& config,
+std::int64_t count_from(const Totals& totals, const std::optional<ModelDocument>& config,
                         std::vector<std::string>& notes) {
     if (is_plausible(totals)) {
         notes.emplace_back("the shards are not beside the index: its own total is used");
@@ -115,7 +115,7 @@ bool is_shard_index(const JsonCursor& document) { return document.find("weight_m
 
 ModelSource model_from_index(const JsonCursor& index,
                              const std::optional<std::filesystem::path>& folder,
-                             const std::optional<Json>& config, const std::string& name) {
+                             const std::optional<ModelDocument>& config, const std::string& name) {
     const auto shards = shards_of(index);
     const auto totals = totals_of(index);
     ModelSource source;

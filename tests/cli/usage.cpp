@@ -103,6 +103,19 @@ TEST_CASE("ErrorsSayWhereAndWhatTheLimitIs") {
         contains(run_headroom("plan gpt2 --gpu h10").error, "/hardware/gpu: unknown GPU \"h10\""));
 }
 
+TEST_CASE("PlacesInTwoDocumentsAreToldApart") {
+    const test::Folder folder;
+    const auto model = folder.add("tiny.json", {{"model_type", "llama"}, {"hidden_size", "wide"}});
+    const auto request =
+        folder.add("request.json", {{"model", model}, {"hardware", {{"gpu", "h100"}}}});
+    CHECK(run_headroom("predict " + request)
+              .error.starts_with("headroom: /model: " + model + "#/hidden_size: is \"wide\""));
+    CHECK(run_headroom("model " + model)
+              .error.starts_with("headroom: " + model + "#/hidden_size: is \"wide\""));
+    CHECK(run_headroom("model -", "echo '{\"a\": 1, \"a\": 2}' |").error ==
+          "headroom: standard input#/a: is given twice\n");
+}
+
 TEST_CASE("HelpNamesEveryVerbAndVersionIsShort") {
     const auto help = run_headroom("--help");
     CHECK(help.exit == 0);

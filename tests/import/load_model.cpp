@@ -13,6 +13,7 @@
 using namespace headroom;
 using namespace headroom::test;
 using Catch::Contains;
+using Catch::StartsWith;
 
 namespace {
 
@@ -103,6 +104,19 @@ TEST_CASE("TheConfigBesideTheWeightsMakesTheSpec") {
     CHECK(source.spec->family == "llama");
     CHECK(source.stored_parameters == kTinyCount);
     CHECK(source.notes.empty());
+}
+
+TEST_CASE("ABadPlaceIsNamedWithItsFile") {
+    const TemporaryFolder folder("places");
+    auto config = Json::parse(kTinyConfig);
+    config["hidden_size"] = "wide";
+    folder.write("config.json", config.dump());
+    folder.write_tensors("model.safetensors", tiny_llama());
+    const auto file = folder.path("config.json").string();
+    CHECK_THROWS_WITH(loaded(file), StartsWith(file + "#/hidden_size: is \"wide\""));
+    CHECK_THROWS_WITH(loaded(folder.root()), StartsWith(file + "#/hidden_size: is \"wide\""));
+    folder.write("config.json", "[]");
+    CHECK_THROWS_WITH(loaded(file), StartsWith(file + "#: must be an object"));
 }
 
 TEST_CASE("AConfigThatContradictsTheWeightsIsNoted") {
