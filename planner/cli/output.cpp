@@ -85,7 +85,9 @@ std::string json_text(const Json& document) {
 Exit write_answer(const Answer& answer, const Options& options) {
     const auto& common = options.common;
     if (!common.quiet) {
-        for (const auto& note : answer.notes) write_error(fmt::format("headroom: {}\n", note));
+        for (const auto& note : answer.notes) {
+            write_error(fmt::format("headroom: {}\n", printable(note)));
+        }
     }
     if (save(answer, common)) return answer.exit;
     if (common.json) {

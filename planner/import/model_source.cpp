@@ -45,6 +45,18 @@ std::string name_of(const fs::path& file) {
     return generic && !folder.empty() ? folder : stem;
 }
 
+/// What `headroom model` writes holds the model beside what was counted.
+ModelSource from_counted(const JsonCursor& document, const JsonCursor& model,
+                         const std::string& name) {
+    document.only(
+        {"format", "origin", "model", "parameters", "stored_parameters", "parts", "notes"});
+    ModelSource source{.origin = "inline", .spec = model_from_hf_config(model, name)};
+    if (const auto notes = document.find("notes")) {
+        for (const auto& note : notes->elements()) source.notes.push_back(note.string());
+    }
+    return source;
+}
+
 /// `folder` is where the document lies, nothing for standard input.
 ModelSource from_document(const ModelDocument& document, const std::optional<fs::path>& folder,
                           const std::string& name) {
@@ -53,6 +65,10 @@ ModelSource from_document(const ModelDocument& document, const std::optional<fs:
     if (is_shard_index(cursor)) {
         const auto config = folder ? config_in(*folder) : std::nullopt;
         return model_from_index(cursor, folder, config, name);
+    }
+    const auto model = cursor.find("model");
+    if (model && model->is_object() && is_inline_model(*model)) {
+        return from_counted(cursor, *model, name);
     }
     ModelSource source;
     source.origin = is_inline_model(cursor) ? "inline" : "config.json";

@@ -185,6 +185,26 @@ TEST_CASE("ModelCountsExactly") {
     CHECK(contains(run_headroom("model -q").out, "openai-community/gpt2\n"));
 }
 
+TEST_CASE("AModelIsWrittenAndPlannedFrom") {
+    const Folder folder;
+    const auto file = folder.file("model.json");
+    REQUIRE(run_headroom("model openai-community/gpt2 -q -o " + file).exit == 0);
+    const auto again = run_headroom("model --json " + file);
+    INFO(again.error);
+    REQUIRE(again.exit == 0);
+    auto written = read_json_file(file);
+    written["origin"] = "inline";
+    CHECK(again.json() == written);
+    CHECK(run_headroom("plan -q --gpu h100 --sequence 512 --ladder " + file).exit == 0);
+    Json request = kRequest;
+    request["model"] = file;
+    CHECK(run_headroom("predict -q " + folder.add("request.json", request)).out ==
+          run_headroom("predict -q " + folder.add("preset.json", kRequest)).out);
+    written["notes"] = {"red \033[31m"};
+    const auto noted = run_headroom("model " + folder.add("noted.json", written));
+    CHECK(noted.error == "headroom: red \\x1b[31m\n");
+}
+
 TEST_CASE("OwnHardwareFilesAddToTheKnownOnes") {
     const Folder folder;
     const auto file = folder.add("mine.json", {{"base", "h100"}, {"id", "mine"}, {"tdp_w", 650}});
