@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <utility>
+
 #include "planner/cli/completion.h"
 #include "planner/cli/engine_choice.h"
 #include "planner/cli/option_checks.h"
@@ -146,7 +148,6 @@ void add_engine(Answer& answer, const SearchRequest& request, const SearchResult
                 const TimingProfile& timing, const Style& style) {
     if (!result.best || !names_framework(request.base)) return;
     const auto choice = choose_for_engine(request, result, timing);
-    const auto saved = json_text(to_json(choice.plan));
     auto first = subject_text(choice.plan.request, style) + "\n" +
                  engine_text(choice.plan, choice.forecast, style) + "\n" +
                  settings_text(choice.plan.request, style);
@@ -158,9 +159,13 @@ void add_engine(Answer& answer, const SearchRequest& request, const SearchResult
                   style.heading("As our own runtime would run the best plan that was found") +
                   "\n" + answer.text;
     answer.brief = engine_sentence(choice.forecast) + "\n";
-    answer.document["engine"] = to_json(choice.forecast);
-    answer.document["engine"]["plan"] = to_json(choice.plan);
-    answer.saved = saved;
+    const Json plan = to_json(choice.plan);
+    Json expected = to_json(choice.forecast);
+    Json saved = plan;
+    saved["engine"] = expected;
+    answer.saved = json_text(saved);
+    expected["plan"] = plan;
+    answer.document["engine"] = std::move(expected);
     const bool fits = choice.forecast.memory.process <= choice.forecast.capacity;
     answer.exit = fits ? Exit::done : Exit::does_not_fit;
 }

@@ -140,7 +140,7 @@ Json request_json(const PlanRequest& request) {
 
 StoredPlan read_plan(const JsonCursor& json, const Library& library) {
     json.only({"$schema", "format", "request", "step", "predicted", "verdict", "band", "stages",
-               "phases", "traffic", "price", "notes"});
+               "phases", "traffic", "price", "notes", "engine"});
     StoredPlan plan{.request = request_from_json(json, library)};
     if (const auto step = json.find("step")) plan.digest = step->string_or("digest", "");
     return plan;

@@ -19,15 +19,39 @@ TEST_CASE("APlanForAFrameworkIsForecastAsItsToolsShowIt") {
     CHECK(chosen.at("fits") == true);
     CHECK(chosen.at("plan").at("request").at("engine") == "hf");
 
-    // The saved plan is that one, and predicting it again says the same.
+    // The saved plan is that one with its forecast, and predicting it again says the same.
+    Json saved = chosen.at("plan");
+    saved["engine"] = chosen;
+    saved["engine"].erase("plan");
+    CHECK(read_json_file(file) == saved);
     const auto again = run_headroom("predict --json " + file);
+    INFO(again.error);
     REQUIRE(again.exit == 0);
-    const Json engine = again.json().at("engine");
-    CHECK(engine.at("memory_gib") == chosen.at("memory_gib"));
-    CHECK(engine.at("step_s") == chosen.at("step_s"));
-    const auto& memory = engine.at("memory_gib");
+    CHECK(again.json() == saved);
+    const auto& memory = saved.at("engine").at("memory_gib");
     CHECK(memory.at("allocated") <= memory.at("reserved"));
     CHECK(memory.at("reserved") < memory.at("process").at("expected"));
+}
+
+TEST_CASE("EveryKeyOfAForecastStandsInTheSchemaOfAPlan") {
+    const auto said = run_headroom("schema plan").json().at("properties").at("engine");
+    const auto plan = run_headroom(
+        "plan openai-community/gpt2 --gpu h100 --sequence 512 --pin micro_batch=4 --engine hf "
+        "--json");
+    INFO(plan.error);
+    REQUIRE(plan.exit == 0);
+    Json forecast = plan.json().at("engine");
+    forecast.erase("plan");
+    CHECK(said.at("required").size() == forecast.size());
+    for (const auto& [key, value] : forecast.items()) {
+        INFO(key);
+        REQUIRE(said.at("properties").contains(key));
+        if (!value.is_object()) continue;
+        for (const auto& [inner, unused] : value.items()) {
+            INFO(inner);
+            CHECK(said.at("properties").at(key).at("properties").contains(inner));
+        }
+    }
 }
 
 TEST_CASE("WhatOurRuntimeHoldsMayNotFitWithAFramework") {
