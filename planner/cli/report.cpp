@@ -49,6 +49,12 @@ std::string model_line(const PlanRequest& request) {
                        plural(model.layers), model.hidden);
 }
 
+std::string prediction_line(const ModelSpec& model) {
+    return fmt::format("without its {} layer{} of multi-token prediction ({} parameters)",
+                       model.mtp_layers, plural(model.mtp_layers),
+                       with_thousands(prediction_parameters(model)));
+}
+
 std::string hardware_line(const PlanRequest& request) {
     const auto& hardware = request.hardware;
     const auto& gpu = hardware.profile;
@@ -109,6 +115,7 @@ std::string verdict_text(const Plan& plan, const Style& style) {
 std::string subject_text(const PlanRequest& request, const Style& style) {
     Table table({Align::left, Align::left}, 0);
     table.add({style.heading("Model"), model_line(request)});
+    if (request.model.mtp_layers > 0) table.add({"", prediction_line(request.model)});
     table.add({style.heading("Hardware"), hardware_line(request)});
     table.add({style.heading("Run"), run_line(request)});
     return table.text();

@@ -37,7 +37,8 @@ Json model_json(const ModelSource& source, const ParameterCount& count) {
               {"embedding", count.embedding},
               {"head", count.head},
               {"expert", count.expert},
-              {"active", count.active}}},
+              {"active", count.active},
+              {"multi_token_prediction", prediction_parameters(*source.spec)}}},
             {"stored_parameters", source.stored_parameters},
             {"parts", parts_json(count)},
             {"notes", source.notes}};
@@ -54,7 +55,7 @@ std::string parts_table(const ParameterCount& count) {
     return table.text();
 }
 
-std::string sizes_table(const ParameterCount& count) {
+std::string sizes_table(const ModelSpec& model, const ParameterCount& count) {
     Table table({Align::left, Align::right, Align::left});
     const auto row = [&](const char* what, std::int64_t value, const char* meaning) {
         if (value > 0) table.add({what, with_thousands(value), meaning});
@@ -64,6 +65,8 @@ std::string sizes_table(const ParameterCount& count) {
     row("experts", count.expert, "routed, all of them");
     row("active", count.active == count.total() ? 0 : count.active, "that one token visits");
     row("beside the model", count.extra, "held by the file, not part of the step (vision tower)");
+    row("multi-token prediction", prediction_parameters(model),
+        "layers after the last, not counted and not part of a plan");
     table.add({"weights in bf16", to_string(Bytes{count.total() * 2}), "two bytes a parameter"});
     return table.text();
 }
@@ -74,7 +77,7 @@ std::string model_text(const ModelSource& source, const ParameterCount& count, c
                fmt::format("  {} ({}): {} layer{} of width {}, vocabulary {}\n\n", spec.family,
                            source.origin, spec.layers, plural(spec.layers), spec.hidden,
                            with_thousands(spec.vocab));
-    out += parts_table(count) + "\n" + sizes_table(count);
+    out += parts_table(count) + "\n" + sizes_table(spec, count);
     return out;
 }
 

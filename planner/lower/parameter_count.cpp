@@ -41,4 +41,16 @@ ParameterCount count_parameters(const ModelSpec& model) {
     return count;
 }
 
+std::int64_t prediction_parameters(const ModelSpec& model) {
+    if (model.mtp_layers == 0) return 0;
+    ModelSpec longer = model;
+    ++longer.layers;
+    for (auto* flags : {&longer.windowed, &longer.moe_layers}) {
+        if (!flags->empty()) flags->push_back(flags->back());
+    }
+    const auto layer = count_parameters(longer).language - count_parameters(model).language;
+    const auto width = model.hidden;
+    return model.mtp_layers * (layer + 2 * width * width + 3 * width);
+}
+
 }  // namespace headroom

@@ -33,4 +33,8 @@ struct ParameterCount {
 
 ParameterCount count_parameters(const ModelSpec& model);
 
+/// What blocks of multi-token prediction hold beside the model, whose embedding and head they
+/// share: a layer as its last, a projection of (2C) to (C) and three norms each. No step has them.
+std::int64_t prediction_parameters(const ModelSpec& model);
+
 }  // namespace headroom

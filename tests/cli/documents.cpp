@@ -17,6 +17,17 @@ const Json kRequest{{"model", "openai-community/gpt2"},
                     {"train", {{"sequence", 512}}}};
 const std::string kPlan = "plan gpt2 --gpu h100 --sequence 512 --pin micro_batch=4 ";
 
+/// A sparse layer as the published tensors have it, its projection of two states to one and three
+/// norms: the "11.5B unique parameters" of the model's page.
+constexpr std::int64_t kExpertOfDeepSeek = std::int64_t{3} * 7168 * 2048;
+constexpr std::int64_t kAttentionOfDeepSeek =
+    std::int64_t{7168} * 1536 + 1536 + std::int64_t{1536} * 128 * 192 +
+    std::int64_t{7168} * (512 + 64) + 512 + std::int64_t{512} * 128 * (128 + 128) +
+    std::int64_t{128} * 128 * 7168;
+constexpr std::int64_t kPredictionOfDeepSeek =
+    257 * kExpertOfDeepSeek + std::int64_t{256} * 7168 + kAttentionOfDeepSeek +
+    std::int64_t{2} * 7168 + std::int64_t{2} * 7168 * 7168 + std::int64_t{3} * 7168;
+
 std::set<std::string> keys(const Json& json) {
     std::set<std::string> out;
     for (const auto& [key, value] : json.items()) out.insert(key);
@@ -203,6 +214,17 @@ TEST_CASE("AModelIsWrittenAndPlannedFrom") {
     written["notes"] = {"red \033[31m"};
     const auto noted = run_headroom("model " + folder.add("noted.json", written));
     CHECK(noted.error == "headroom: red \\x1b[31m\n");
+}
+
+TEST_CASE("LayersOfMultiTokenPredictionAreNamedAsLeftOut") {
+    const auto document = run_headroom("model deepseek-ai/DeepSeek-V3 --json").json();
+    CHECK(document.at("parameters").at("multi_token_prediction") == kPredictionOfDeepSeek);
+    CHECK(contains(run_headroom("model deepseek-ai/DeepSeek-V3").out,
+                   "not counted and not part of a plan"));
+    CHECK(contains(run_headroom("plan deepseek-ai/DeepSeek-V3 --gpu h100 --gpus 1024 --ladder").out,
+                   "without its 1 layer of multi-token prediction (" +
+                       with_thousands(kPredictionOfDeepSeek) + " parameters)"));
+    CHECK_FALSE(contains(run_headroom("model gpt2").out, "multi-token"));
 }
 
 TEST_CASE("OwnHardwareFilesAddToTheKnownOnes") {
