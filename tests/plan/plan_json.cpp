@@ -36,6 +36,15 @@ TEST_CASE("APlanReadsBackToItsRequestAndDigest") {
     CHECK(to_json(predict(stored.request)) == to_json(plan));
 }
 
+TEST_CASE("AFrameworksForecastInAPlanIsNotRead") {
+    const Plan plan = sample();
+    Json document = to_json(plan);
+    document["engine"] = {{"id", "hf"}, {"fits", false}};
+    const auto stored = read(document);
+    CHECK(stored.request == plan.request);
+    CHECK(stored.digest == plan.predicted.digest);
+}
+
 TEST_CASE("ABareRequestHasNoDigest") {
     const auto stored = read(document());
     CHECK(stored.digest.empty());
