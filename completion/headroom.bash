@@ -67,12 +67,116 @@ _headroom() {
             mapfile -t COMPREPLY < <(compgen -W "deepspeed deepspeed-llamafactory deepspeed-zero deepspeed-zero-2021 fsdp fsdp-fsdp1 fsdp-llm-foundry fsdp-torchtitan fsdp-torchtitan-2024 fsdp-torchtitan-eager headroom hf hf-axolotl hf-fsdp-qlora hf-trainer litgpt litgpt-2023 litgpt-recipe llm.c llm.c-2024 llmq llmq-2025 megatron megatron-2022 megatron-bridge megatron-core megatron-core-2026 megatron-core-2026-08 megatron-hai-llm megatron-internevo megatron-lm megatron-nanotron torchtune torchtune-compiled torchtune-recipe" -- "$current")
             return
             ;;
+        --steps)
+            :
+            return
+            ;;
+        --rank)
+            :
+            return
+            ;;
+        --device)
+            mapfile -t COMPREPLY < <(compgen -W "auto cpu cuda" -- "$current")
+            return
+            ;;
+        --policy)
+            mapfile -t COMPREPLY < <(compgen -W "planned per-tensor" -- "$current")
+            return
+            ;;
+        --attention)
+            mapfile -t COMPREPLY < <(compgen -W "mma wgmma" -- "$current")
+            return
+            ;;
+        --data)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --data-format)
+            mapfile -t COMPREPLY < <(compgen -W "detect text u16 u32" -- "$current")
+            return
+            ;;
+        --init)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --init-adapter)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --save)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --save-adapter)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --checkpoint)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --checkpoint-every)
+            :
+            return
+            ;;
+        --resume)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --seed)
+            :
+            return
+            ;;
+        --lr)
+            :
+            return
+            ;;
+        --schedule)
+            mapfile -t COMPREPLY < <(compgen -W "constant cosine" -- "$current")
+            return
+            ;;
+        --warmup)
+            :
+            return
+            ;;
+        --weight-decay)
+            :
+            return
+            ;;
+        --beta1)
+            :
+            return
+            ;;
+        --beta2)
+            :
+            return
+            ;;
+        --epsilon)
+            :
+            return
+            ;;
+        --momentum)
+            :
+            return
+            ;;
+        --clip)
+            :
+            return
+            ;;
+        --loss-scale)
+            :
+            return
+            ;;
+        --growth-interval)
+            :
+            return
+            ;;
         --group)
             :
             return
             ;;
         --plots)
-            :
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
     esac
@@ -114,9 +218,9 @@ _headroom() {
             ;;
         run)
             if [[ $current == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "-h --help --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --detect --steps --rank --device --policy --attention --json-lines --anyway --data --data-format --init --init-adapter --save --merge --save-adapter --checkpoint --checkpoint-every --resume --seed --lr --schedule --warmup --weight-decay --beta1 --beta2 --epsilon --momentum --clip --loss-scale --growth-interval --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
-                :
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
             fi
             ;;
         compare)

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "planner/cli/run_options.h"
+
 namespace headroom::cli {
 
 /// What every verb takes.
@@ -50,6 +52,7 @@ struct Options {
     CommonOptions common{};
     PlanOptions plan{};
     ScoreOptions score{};
+    RunOptions run{};  ///< declared for its words: headroom-run answers
     std::string model{};
     std::string request{};
     std::string other{};  ///< the second document of `compare`

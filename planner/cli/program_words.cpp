@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "planner/cli/completion.h"
@@ -8,7 +9,6 @@
 #include "planner/cli/verbs.h"
 #include "planner/engine/engine.h"
 #include "planner/spec/knob.h"
-#include "planner/spec/names.h"
 
 namespace headroom::cli {
 namespace {
@@ -33,22 +33,29 @@ std::vector<std::string> engine_names() {
     return {names.begin(), names.end()};
 }
 
-/// What the value of an option or argument may be; CLI11 does not tell its validators' lists.
+/// The list in a type as help shows it, "TEXT:{time,cost}": CLI11 tells its validators' lists in no
+/// other way.
+std::vector<std::string> listed_words(const std::string& type) {
+    std::vector<std::string> out;
+    const auto open = type.find('{');
+    if (open == std::string::npos) return out;
+    std::istringstream list(type.substr(open + 1, type.find('}') - open - 1));
+    for (std::string word; std::getline(list, word, ',');) out.push_back(word);
+    return out;
+}
+
+/// What the value of an option or argument may be where its type does not tell.
 void add_values(OptionWords& words, const std::string& name) {
     const std::vector<std::pair<std::string, const char*>> commands{
         {"--gpu", kGpus}, {"--node", kNodes}, {"model", kModels}, {"name", kGpus}};
     for (const auto& [key, command] : commands) {
         if (name == key) words.command = command;
     }
-    if (name == "--goal") words.values = words_of<Goal>();
-    if (name == "--optimize") words.values = words_of<Aim>();
     if (name == "--pin") words.values = pins();
     if (name == "--engine") {
         words.values = engine_names();
         words.files = false;
     }
-    if (name == "action") words.values = {"list", "nodes", "show", "detect"};
-    if (name == "kind") words.values = {"plan", "request", "hardware", "model", "node", "prices"};
 }
 
 /// Types as help shows them: a GPU or model may be given as a path as well.
@@ -62,7 +69,9 @@ OptionWords option_words(const CLI::Option& option) {
                     .takes_value = option.get_items_expected() > 0};
     for (const auto& each : option.get_snames()) out.names.push_back("-" + each);
     for (const auto& each : option.get_lnames()) out.names.push_back("--" + each);
-    out.files = names_file(option.get_type_name());
+    const auto type = option.get_type_name();
+    out.files = names_file(type);
+    out.values = listed_words(type);
     add_values(out, out.names.empty() ? option.get_name() : out.names.back());
     return out;
 }

@@ -4,10 +4,10 @@
 
 namespace headroom::cli {
 
-// `headroom run` is the program headroom-run with the same words: what it takes, it declares itself
-// (headroom run --help). This row puts it in the list of verbs.
+// `headroom run` is the program headroom-run with the same words (headroom run --help). This row
+// puts it in the list of verbs, and its options where shells complete them.
 
-void declare_run(CLI::App& app, Options&) { app.allow_extras(); }
+void declare_run(CLI::App& app, Options& options) { declare_run_options(app, options.run); }
 
 Answer answer_run(const Options&, const Style&) {
     throw InternalError("run is answered by headroom-run");

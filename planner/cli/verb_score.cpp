@@ -62,7 +62,7 @@ void declare_score(CLI::App& app, Options& options) {
                              "fit the timing profile to these rows; -o names the file for it");
     app.add_flag("--markdown", options.markdown, "as the page docs/accuracy.md")->excludes(fit);
     app.add_option("--plots", options.score.plots, "folder for accuracy-memory.svg and -time.svg")
-        ->type_name("FOLDER")
+        ->type_name("DIR")
         ->excludes(fit);
 }
 

@@ -4,6 +4,7 @@
 
 #include "planner/base/json.h"
 #include "runtime/cli/run_options.h"
+#include "runtime/training.h"
 
 namespace headroom::run {
 

@@ -19,6 +19,7 @@
 #include "runtime/cli/run_weights.h"
 #include "runtime/gpu_counters.h"
 #include "runtime/recorder.h"
+#include "runtime/training.h"
 
 namespace headroom::run {
 namespace {

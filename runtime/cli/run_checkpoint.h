@@ -4,6 +4,7 @@
 
 #include "runtime/cli/run_plan.h"
 #include "runtime/executor.h"
+#include "runtime/training.h"
 
 namespace headroom::run {
 

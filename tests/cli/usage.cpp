@@ -152,6 +152,18 @@ TEST_CASE("CompletionOffersNamesOfEnginesNodesAndActions") {
     CHECK(contains(script, "list nodes show detect"));
 }
 
+TEST_CASE("CompletionOffersTheOptionsOfRun") {
+    const auto script = run_headroom("completion zsh").out;
+    const auto run = script.substr(script.find("        run)\n"));
+    for (const auto* row : {"--device'[auto\\: a GPU", "]:value:(auto cpu cuda)'", "--policy'",
+                            "(planned per-tensor)", "(detect text u16 u32)", "(constant cosine)",
+                            "--checkpoint'[file to checkpoint the run to]:value:_files'",
+                            "--json-lines'", "'*:argument:_files'"}) {
+        INFO(row);
+        CHECK(contains(run.substr(0, run.find("compare)\n")), row));
+    }
+}
+
 TEST_CASE("NodesAreListedAndShown") {
     CHECK(contains(run_headroom("hardware nodes -q").out, "dgx-h100\n"));
     CHECK(run_headroom("hardware nodes --json").json().at("nodes").size() > 5);
