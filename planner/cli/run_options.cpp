@@ -35,11 +35,14 @@ void declare_files(CLI::App& app, RunOptions& o) {
     const auto file = [&](const char* name, std::string& value, const char* help) {
         return app.add_option(name, value, help)->check(not_empty())->type_name("PATH");
     };
-    file("--data", o.data, "text, or tokens as nanoGPT and llm.c write them; else synthetic ones");
+    auto* data = file("--data", o.data,
+                      "text, or tokens as nanoGPT and llm.c write them; else synthetic ones");
     app.add_option("--data-format", o.data_format, "what --data holds")
-        ->check(CLI::IsMember({"detect", "text", "u16", "u32"}));
-    file("--init", o.init, "weights to start from: safetensors file, index or folder");
-    file("--init-adapter", o.adapter, "adapter to start from: adapter_model.safetensors");
+        ->check(CLI::IsMember({"detect", "text", "u16", "u32"}))
+        ->needs(data);
+    auto* init = file("--init", o.init, "weights to start from: safetensors file, index or folder");
+    auto* adapter =
+        file("--init-adapter", o.adapter, "adapter to start from: adapter_model.safetensors");
     auto* save = file("--save", o.save, "write the weights here at the end (safetensors)");
     app.add_flag("--merge", o.merge, "--save writes the base with the adapter folded in")
         ->needs(save);
@@ -48,13 +51,14 @@ void declare_files(CLI::App& app, RunOptions& o) {
     app.add_option("--checkpoint-every", o.checkpoint_every, "steps; 0: at the end only")
         ->check(count_from(0))
         ->needs(checkpoint);
-    file("--resume", o.resume, "checkpoint to go on from");
+    // A checkpoint holds every weight.
+    file("--resume", o.resume, "checkpoint to go on from")->excludes(init)->excludes(adapter);
 }
 
 void declare_training(CLI::App& app, RunOptions& o) {
     const auto number = [&](const char* name, double& value, const char* help,
                             const NumberRange& range) {
-        app.add_option(name, value, help)->check(number_in(range))->type_name("X");
+        return app.add_option(name, value, help)->check(number_in(range))->type_name("X");
     };
     app.add_option("--seed", o.seed, "of weights, order of data and dropout");
     number("--lr", o.hyper.learning_rate, "learning rate", {.left_out = LeftOut::low});
@@ -72,7 +76,9 @@ void declare_training(CLI::App& app, RunOptions& o) {
            {.left_out = LeftOut::low});
     number("--momentum", o.hyper.momentum, "SGD", {.high = 1.0});
     number("--clip", o.hyper.clip, "largest gradient norm; 0: none", {});
-    number("--loss-scale", o.loss_scale, "fp16: to begin with", {.left_out = LeftOut::low});
+    // A checkpoint holds the scale that its run had come to.
+    number("--loss-scale", o.loss_scale, "fp16: to begin with", {.left_out = LeftOut::low})
+        ->excludes(app.get_option("--resume"));
     app.add_option("--growth-interval", o.growth_interval, "fp16: good steps before it doubles")
         ->check(count_from(1));
 }

@@ -1,8 +1,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <new>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "planner/base/error.h"
 #include "planner/cli/option_checks.h"
@@ -14,8 +18,13 @@
 namespace headroom::run {
 namespace {
 
+/// The options that measuring a machine reads; `headroom hardware detect` passes them on.
+constexpr std::array<std::string_view, 7> kOfDetect{
+    "--detect", "--json", "--quiet", "--no-color", "--output", "--profiles", "--hardware-file"};
+
 void declare_common(CLI::App& app, cli::CommonOptions& common) {
-    app.add_flag("--json", common.json, "the measurement on standard output");
+    app.add_flag("--json", common.json, "the measurement on standard output")
+        ->excludes(app.get_option("--json-lines"));
     app.add_flag("-q,--quiet", common.quiet, "no progress, no notes");
     app.add_flag("--no-color", common.plain, "no colours (as with NO_COLOR set)");
     app.add_option("-o,--output", common.output, "write the measurement to FILE (- for stdout)")
@@ -58,6 +67,26 @@ int guarded(const RunOptions& options) {
     }
 }
 
+std::set<std::string, std::less<>> given_options(const CLI::App& app) {
+    std::set<std::string, std::less<>> out;
+    for (const auto* option : app.get_options()) {
+        if (option->count() > 0) out.insert(option->get_name());
+    }
+    return out;
+}
+
+/// Empty, or what is wrong with a command line whose words are all known.
+std::string misuse(const RunOptions& options) {
+    if (!options.detect) return options.plan.empty() ? "a plan is needed" : "";
+    if (options.has("plan")) return "--detect takes no plan";
+    for (const auto& each : options.given) {
+        if (std::ranges::find(kOfDetect, each) == kOfDetect.end()) {
+            return fmt::format("--detect takes no {}", each);
+        }
+    }
+    return {};
+}
+
 int parse_and_run(int argc, char** argv) {
     CLI::App app("Runs a plan and puts measured memory, FLOPs and time beside the prediction.",
                  "headroom-run");
@@ -73,10 +102,9 @@ int parse_and_run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return complain(fmt::format("{}; see headroom-run --help", error.what()), Exit::usage);
     }
-    if (options.plan.empty() != options.detect) {
-        return complain(fmt::format("{}; see headroom-run --help",
-                                    options.detect ? "--detect takes no plan" : "a plan is needed"),
-                        Exit::usage);
+    options.given = given_options(app);
+    if (const auto wrong = misuse(options); !wrong.empty()) {
+        return complain(fmt::format("{}; see headroom-run --help", wrong), Exit::usage);
     }
     return guarded(options);
 }

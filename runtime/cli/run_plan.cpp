@@ -3,18 +3,55 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "planner/base/error.h"
 #include "planner/base/plural.h"
 #include "planner/cli/profiles.h"
 #include "planner/plan/findings.h"
+#include "planner/spec/names.h"
 #include "planner/step/dump.h"
 #include "runtime/backend.h"
 
 namespace headroom::run {
-
 namespace {
+
+bool is_sgd(OptimizerKind kind) { return kind == OptimizerKind::sgd; }
+bool is_adam(OptimizerKind kind) {
+    return kind == OptimizerKind::adamw || kind == OptimizerKind::adamw8bit;
+}
+bool has_betas(OptimizerKind kind) { return is_adam(kind) || kind == OptimizerKind::lion; }
+
+struct OptimizerOption {
+    std::string_view option{};
+    bool (*is_read_by)(OptimizerKind) = nullptr;
+};
+constexpr std::array kOptimizerOptions{
+    OptimizerOption{"--beta1", has_betas}, OptimizerOption{"--beta2", has_betas},
+    OptimizerOption{"--epsilon", is_adam}, OptimizerOption{"--momentum", is_sgd}};
+
+/// An option that the plan's step would never read is a mistake about the plan.
+void require_readers(const RunOptions& options, const PlanRequest& request) {
+    const auto refuse = [&](std::string_view option, const std::string& why) {
+        if (options.has(option)) throw InputError("", fmt::format("{}: {}", option, why));
+    };
+    const auto& train = request.train;
+    for (const auto& [option, is_read_by] : kOptimizerOptions) {
+        if (is_read_by(train.optimizer)) continue;
+        refuse(option, fmt::format("the plan's optimizer {} has none", name(train.optimizer)));
+    }
+    if (train.compute != DType::f16) {
+        const auto why = fmt::format("the plan computes in {}, the loss is scaled in {} alone",
+                                     name(train.compute), name(DType::f16));
+        for (const auto* option : {"--loss-scale", "--growth-interval"}) refuse(option, why);
+    }
+    if (request.adapter.kind == AdapterKind::none) {
+        for (const auto* option : {"--init-adapter", "--save-adapter", "--merge"}) {
+            refuse(option, "the plan has no adapter");
+        }
+    }
+}
 
 /// Before anything is trained: what the options ask for has to be there.
 void check_options(const RunOptions& options, const PlanRequest& request) {
@@ -26,13 +63,7 @@ void check_options(const RunOptions& options, const PlanRequest& request) {
         throw InputError("", fmt::format("--rank {}: the plan has {} rank{}, 0 to {}", options.rank,
                                          world, plural(world), world - 1));
     }
-    if (request.adapter.kind != AdapterKind::none) return;
-    const std::array asked{std::pair{"--init-adapter", !options.adapter.empty()},
-                           std::pair{"--save-adapter", !options.save_adapter.empty()},
-                           std::pair{"--merge", options.merge}};
-    for (const auto& [option, is_given] : asked) {
-        if (is_given) throw InputError("", fmt::format("{}: the plan has no adapter", option));
-    }
+    require_readers(options, request);
 }
 
 }  // namespace

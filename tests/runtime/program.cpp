@@ -290,6 +290,15 @@ TEST_CASE("OptionsThatCannotBeMeantAreRefusedBeforeAnythingRuns") {
         {"--checkpoint-every 2", 2, "--checkpoint-every requires --checkpoint"},
         {"-o ''", 2, "--output: is empty"},
         {"--detect", 2, "--detect takes no plan"},
+        {"--data-format text", 2, "--data-format requires --data"},
+        {"--resume a --init b", 2, "--init excludes --resume"},
+        {"--resume a --init-adapter b", 2, "--init-adapter excludes --resume"},
+        {"--resume a --loss-scale 8", 2, "--resume excludes --loss-scale"},
+        {"--json-lines --json", 2, "--json-lines excludes --json"},
+        {"--momentum 0.9", 4, "--momentum: the plan's optimizer adamw has none"},
+        {"--loss-scale 8", 4,
+         "--loss-scale: the plan computes in fp32, the loss is scaled in fp16"},
+        {"--growth-interval 5", 4, "--growth-interval: the plan computes in fp32"},
         {"--save-adapter " + folder, 4, "--save-adapter: the plan has no adapter"},
         {"--merge --save " + folder, 4, "--merge: the plan has no adapter"},
         {"--device cuda", 4, "--device cuda: "},
@@ -303,6 +312,35 @@ TEST_CASE("OptionsThatCannotBeMeantAreRefusedBeforeAnythingRuns") {
         CHECK(std::ranges::count(ended.error, '\n') == 1);
     }
     CHECK_FALSE(std::filesystem::exists(folder));
+}
+
+TEST_CASE("WhatThePlansStepDoesNotReadIsRefused") {
+    const Bench bench;
+    const std::string sgd = bench.plan("sgd.json", "--goal pretrain --pin optimizer=sgd");
+    for (const auto* option : {"--beta1", "--beta2", "--epsilon"}) {
+        const Ended ended = bench.run(sgd + " --steps 1 -q " + option + " 0.5");
+        CHECK(ended.exit == 4);
+        CHECK(ended.error ==
+              fmt::format("headroom-run: {}: the plan's optimizer sgd has none\n", option));
+    }
+    CHECK(good(bench.run(sgd + " --steps 1 -q --momentum 0.5").exit));
+    const std::string lion = bench.plan("lion.json", "--goal pretrain --pin optimizer=lion");
+    CHECK(bench.run(lion + " --steps 1 -q --epsilon 0.5").exit == 4);
+    CHECK(good(bench.run(lion + " --steps 1 -q --beta1 0.5 --beta2 0.5").exit));
+    Json half = read_json_file(sgd).at("request");
+    half["train"]["compute"] = half["train"]["gradient"] = "fp16";
+    write_file_atomically(bench.file("half.json"), half.dump());
+    const Ended scaled =
+        bench.run(bench.file("half.json") + " --steps 1 --loss-scale 8 --growth-interval 5 --json");
+    INFO(scaled.error);
+    REQUIRE(good(scaled.exit));
+    CHECK(scaled.json().at("steps").at(0).at("loss_scale") == 8.0);
+}
+
+TEST_CASE("DetectingTakesNothingOfARun") {
+    const Ended ended = Bench().run("--detect --steps 4");
+    CHECK(ended.exit == 2);
+    CHECK(ended.error == "headroom-run: --detect takes no --steps; see headroom-run --help\n");
 }
 
 TEST_CASE("HelpOfRunShowsDefaults") {
