@@ -40,7 +40,7 @@ void declare_files(CLI::App& app, RunOptions& o) {
     app.add_option("--data-format", o.data_format, "what --data holds")
         ->check(CLI::IsMember({"detect", "text", "u16", "u32"}))
         ->needs(data);
-    auto* init = file("--init", o.init, "weights to start from: safetensors file, index or folder");
+    file("--init", o.init, "weights to start from: safetensors file, index or folder");
     auto* adapter =
         file("--init-adapter", o.adapter, "adapter to start from: adapter_model.safetensors");
     auto* save = file("--save", o.save, "write the weights here at the end (safetensors)");
@@ -51,8 +51,8 @@ void declare_files(CLI::App& app, RunOptions& o) {
     app.add_option("--checkpoint-every", o.checkpoint_every, "steps; 0: at the end only")
         ->check(count_from(0))
         ->needs(checkpoint);
-    // A checkpoint holds every weight.
-    file("--resume", o.resume, "checkpoint to go on from")->excludes(init)->excludes(adapter);
+    // A checkpoint holds the adapter; --init may be the base, which it leaves out.
+    file("--resume", o.resume, "checkpoint to go on from")->excludes(adapter);
 }
 
 void declare_training(CLI::App& app, RunOptions& o) {
@@ -68,9 +68,10 @@ void declare_training(CLI::App& app, RunOptions& o) {
         ->check(count_from(0));
     number("--weight-decay", o.hyper.weight_decay, "of matrices", {});
     // At 1 the bias correction divides by 0.
-    number("--beta1", o.hyper.beta1, "Adam: what stays of the gradient's mean each step",
+    number("--beta1", o.hyper.beta1, "Adam and Lion: what stays of the gradient's mean each step",
            {.high = 1.0, .left_out = LeftOut::high});
-    number("--beta2", o.hyper.beta2, "Adam: what stays of the mean of its square",
+    number("--beta2", o.hyper.beta2,
+           "Adam: what stays of the mean of its square; Lion: of the mean",
            {.high = 1.0, .left_out = LeftOut::high});
     number("--epsilon", o.hyper.epsilon, "Adam: added to the square's root",
            {.left_out = LeftOut::low});

@@ -47,6 +47,10 @@ void require_readers(const RunOptions& options, const PlanRequest& request) {
         for (const auto* option : {"--loss-scale", "--growth-interval"}) refuse(option, why);
     }
     if (request.adapter.kind == AdapterKind::none) {
+        // Under an adapter, a checkpoint leaves the base out.
+        if (options.has("--resume")) {
+            refuse("--init", "the checkpoint of --resume holds all weights");
+        }
         for (const auto* option : {"--init-adapter", "--save-adapter", "--merge"}) {
             refuse(option, "the plan has no adapter");
         }

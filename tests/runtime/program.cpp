@@ -291,7 +291,7 @@ TEST_CASE("OptionsThatCannotBeMeantAreRefusedBeforeAnythingRuns") {
         {"-o ''", 2, "--output: is empty"},
         {"--detect", 2, "--detect takes no plan"},
         {"--data-format text", 2, "--data-format requires --data"},
-        {"--resume a --init b", 2, "--init excludes --resume"},
+        {"--resume a --init b", 4, "--init: the checkpoint of --resume holds all weights"},
         {"--resume a --init-adapter b", 2, "--init-adapter excludes --resume"},
         {"--resume a --loss-scale 8", 2, "--resume excludes --loss-scale"},
         {"--json-lines --json", 2, "--json-lines excludes --json"},
