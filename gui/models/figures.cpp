@@ -1,6 +1,7 @@
 #include "gui/models/figures.h"
 
 #include <QObject>
+#include <QRegularExpression>
 #include <cmath>
 
 #include "planner/cli/figures.h"
@@ -41,6 +42,20 @@ QString Figures::difference(NumberUnit kind, double value) const {
 
 QString text(std::string_view utf8) {
     return QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
+}
+
+QString breakable(QString names) {
+    static const QRegularExpression kEnd(QStringLiteral("([_,]|\\.(?=[a-z]))"));
+    return names.replace(kEnd, QStringLiteral("\\1") + kMayBreak);
+}
+
+QString kept_together(QString sentence) {
+    static const QRegularExpression kAmount(QStringLiteral("(\\d) (?=\\S)"));
+    static const QRegularExpression kRate(QStringLiteral("/(?=s\\b)"));
+    constexpr QChar kNoBreakSpace{0x00a0};
+    constexpr QChar kWordJoiner{0x2060};
+    sentence.replace(kAmount, QStringLiteral("\\1") + kNoBreakSpace);
+    return sentence.replace(kRate, QLatin1Char('/') + QString(kWordJoiner));
 }
 
 QString price_words(double usd) {

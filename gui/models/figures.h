@@ -30,6 +30,13 @@ struct Figures {
 
 QString text(std::string_view utf8);
 QString text(Seconds time);
+/// Where a long word may go on in the next line; exports leave it out.
+inline constexpr QChar kMayBreak{0x200b};
+/// Names of parts, which may go on in the next line after each of them.
+QString breakable(QString names);
+/// A sentence that no line ends inside of "12.34 GiB" or "GB/s": a number stays with the word after
+/// it.
+QString kept_together(QString sentence);
 /// "$0.42"; "unknown" for none.
 QString price_words(double usd);
 /// "+12.0 ms"; empty for none.

@@ -38,10 +38,12 @@ void add_memory(std::vector<ForecastRow>& rows, const EngineForecast& forecast) 
                     .low = scaled(band.low),
                     .high = scaled(band.high),
                     .heading = true});
-    rows.push_back(
-        {.name = tr("reserved"), .bytes = memory.reserved, .note = text(tools.reserved)});
-    rows.push_back(
-        {.name = tr("allocated"), .bytes = memory.allocated, .note = text(tools.allocated)});
+    rows.push_back({.name = tr("reserved"),
+                    .bytes = memory.reserved,
+                    .note = breakable(text(tools.reserved))});
+    rows.push_back({.name = tr("allocated"),
+                    .bytes = memory.allocated,
+                    .note = breakable(text(tools.allocated))});
     rows.push_back({.name = tr("states"),
                     .bytes = memory.states,
                     .note = tr("weights, gradients, master weights, moments")});

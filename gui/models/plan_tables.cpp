@@ -1,6 +1,5 @@
 #include "gui/models/plan_tables.h"
 
-#include <QRegularExpression>
 #include <algorithm>
 
 #include "planner/cli/figures.h"
@@ -27,12 +26,6 @@ Column<PhaseMemory> phase_column(const char* title, const char* tip) {
     return {title, tip,
             [](const PhaseMemory& row, const Figures& f) { return amount(row.*Member, f); },
             [](const PhaseMemory& row) { return QVariant((row.*Member).real()); }, kRight};
-}
-
-/// A name of parts, which may go on in the next line after each of them.
-QString breakable(QString name) {
-    static const QRegularExpression kEnd(QStringLiteral("([._])"));
-    return name.replace(kEnd, QStringLiteral("\\1") + kMayBreak);
 }
 
 QString share_of(Seconds part, Seconds whole) {

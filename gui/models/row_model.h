@@ -10,9 +10,6 @@
 
 namespace headroom::gui {
 
-/// Where a long word may go on in the next line; exports leave it out.
-inline constexpr QChar kMayBreak{0x200b};
-
 /// How a row stands out; a view turns it into colour and weight, never colour alone.
 enum class Tone { plain, good, warning, bad, faint, heading };
 

@@ -171,10 +171,7 @@ RowModel<CandidateRow> candidate_model() {
           },
           nullptr, kRight},
          {"differs by", "From the best",
-          [](const R& r, const Figures&) {
-              auto words = r.settings;
-              return words.replace(QLatin1Char(','), QLatin1Char(',') + QString(kMayBreak));
-          }}},
+          [](const R& r, const Figures&) { return breakable(r.settings); }}},
         [](const R& r) { return r.best ? Tone::good : Tone::plain; },
         [](const R& r, const Figures&) { return r.settings; }, [](const R& r) { return r.every; });
 }
@@ -183,7 +180,7 @@ RowModel<Finding> finding_model() {
     using R = Finding;
     return RowModel<R>(
         {{"group", "", [](const R& r, const Figures&) { return text(r.group); }},
-         {"part", "", [](const R& r, const Figures&) { return text(r.part); }},
+         {"part", "", [](const R& r, const Figures&) { return breakable(text(r.part)); }},
          {"predicted", "",
           [](const R& r, const Figures& f) { return f.number(r.unit, r.predicted); },
           [](const R& r) { return QVariant(r.predicted); }, kRight},

@@ -29,6 +29,7 @@ RequestPage::RequestPage(Session& session, QWidget* parent) : QWidget(parent), m
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
     area->setAccessibleName(tr("Request"));
+    area->setFocusPolicy(Qt::NoFocus);  // its editors scroll it as they are reached
     area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     auto* inside = new QWidget(area);
     auto* column = new QVBoxLayout(inside);
@@ -98,17 +99,19 @@ void RequestPage::refresh() {
     const bool has_model = request.model.layers > 0;
     m_model->showName(text(request.model_name.empty() ? request.model.name : request.model_name));
     m_modelNote->setText(
-        has_model ? tr("%1 parameters, %2 layers of width %3")
-                        .arg(text(with_thousands(count_parameters(request.model).total())))
-                        .arg(request.model.layers)
-                        .arg(request.model.hidden)
-                  : QString());
+        has_model
+            ? kept_together(tr("%1 parameters, %2 layers of width %3")
+                                .arg(text(with_thousands(count_parameters(request.model).total())))
+                                .arg(request.model.layers)
+                                .arg(request.model.hidden))
+            : QString());
     m_modelNote->setVisible(has_model);
     m_gpu->showName(text(hardware.profile.id));
     m_gpuNote->setVisible(!hardware.profile.id.empty());
-    m_gpuNote->setText(tr("%1 usable, %2")
-                           .arg(m_session.figures().memory(hardware.profile.memory_capacity),
-                                text(to_string(hardware.profile.memory_bandwidth))));
+    m_gpuNote->setText(
+        kept_together(tr("%1 usable, %2")
+                          .arg(m_session.figures().memory(hardware.profile.memory_capacity),
+                               text(to_string(hardware.profile.memory_bandwidth)))));
     const auto each = std::max<std::int64_t>(1, hardware.profile.node.gpus);
     set_quietly(*m_gpus, static_cast<double>(hardware.gpus));
     set_quietly(*m_nodes, static_cast<double>((hardware.gpus + each - 1) / each));
