@@ -3,18 +3,14 @@
 #include <QEvent>
 #include <QHBoxLayout>
 #include <QScrollArea>
-#include <QSplitter>
 #include <QVBoxLayout>
 
 #include "gui/views/table_view.h"
 #include "gui/views/theme.h"
 #include "planner/cli/report_engine.h"
-#include "planner/plan/stage_profile.h"
 
 namespace headroom::gui {
 namespace {
-
-constexpr std::size_t kMoments = 360;
 
 Tone tone_of(Fit fit) {
     return fit == Fit::fits ? Tone::good : fit == Fit::tight ? Tone::warning : Tone::bad;
@@ -25,14 +21,6 @@ QString sign_of(Fit fit) {
     return fit == Fit::fits    ? QStringLiteral("✔ ")
            : fit == Fit::tight ? QStringLiteral("◐ ")
                                : QStringLiteral("✘ ");
-}
-
-QLabel* heading(const QString& words, QWidget* parent) {
-    auto* label = new QLabel(words, parent);
-    QFont font = label->font();
-    font.setBold(true);
-    label->setFont(font);
-    return label;
 }
 
 }  // namespace
@@ -46,7 +34,8 @@ PlanPage::PlanPage(Session& session, QWidget* parent) : QWidget(parent), m_sessi
     auto* column = new QVBoxLayout(inside);
     column->addWidget(makeTop());
     column->addWidget(makeTables());
-    column->addWidget(makeTimeline(), 1);
+    m_timeline = new TimelinePanel(m_session, inside);
+    column->addWidget(m_timeline, 1);
     area->setWidget(inside);
     auto* all = new QVBoxLayout(this);
     all->setContentsMargins(0, 0, 0, 0);
@@ -58,7 +47,6 @@ PlanPage::PlanPage(Session& session, QWidget* parent) : QWidget(parent), m_sessi
             [this](const QString& sentence) { showWord(tr("No forecast"), sentence); });
     connect(&session.planner, &Planner::planRefused, this, &PlanPage::clear);
     connect(&session, &Session::figuresChanged, this, &PlanPage::setFigures);
-    connect(m_timeline, &TimelineChart::momentChosen, this, &PlanPage::showMoment);
 }
 
 QWidget* PlanPage::makeTop() {
@@ -115,54 +103,24 @@ QWidget* PlanPage::makeTables() {
     return box;
 }
 
-QWidget* PlanPage::makeTimeline() {
-    auto* box = new QWidget(this);
-    auto* column = new QVBoxLayout(box);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->addWidget(heading(tr("Memory over one step"), box));
-    auto* lead = new QLabel(tr("Colours as above; dashed: capacity; triangle: peak. Click a moment "
-                               "to see what is alive there."),
-                            box);
-    lead->setWordWrap(true);
-    column->addWidget(lead);
-    auto* split = new QSplitter(box);
-    split->setChildrenCollapsible(false);
-    m_timeline = new TimelineChart(split);
-    auto* side = new QWidget(split);
-    auto* list = new QVBoxLayout(side);
-    list->setContentsMargins(0, 0, 0, 0);
-    m_moment = new QLabel(side);
-    m_moment->setWordWrap(true);
-    list->addWidget(m_moment);
-    auto* alive = make_table(&m_alive, tr("What is alive at that moment"), Sorting::on, side);
-    wrap_explanations(alive);
-    list->addWidget(alive, 1);
-    split->addWidget(m_timeline);
-    split->addWidget(side);
-    split->setStretchFactor(0, 3);
-    split->setStretchFactor(1, 2);
-    split->setSizes({600, 400});
-    // What is left of the page; a chart would rather have more than there is.
-    split->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Ignored);
-    m_timelineSplit = split;
-    column->addWidget(split, 1);
-    return box;
+void PlanPage::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    arrange();
 }
 
 /// Beside each other where both have room, else one below the other.
-void PlanPage::resizeEvent(QResizeEvent* event) {
-    QWidget::resizeEvent(event);
+void PlanPage::arrange() {
     const int line = fontMetrics().height();
-    const bool wide = width() > 90 * line;
     m_tables->setDirection(width() > 52 * line ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
-    m_timelineSplit->setOrientation(wide ? Qt::Horizontal : Qt::Vertical);
-    m_timelineSplit->setMinimumHeight((wide ? 16 : 30) * line);
+    m_timeline->arrange(width());
 }
 
 void PlanPage::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
     if (event->type() == QEvent::PaletteChange) showBadge();
-    if (event->type() == QEvent::FontChange) enlargeBadge();
+    if (event->type() != QEvent::FontChange) return;
+    enlargeBadge();
+    arrange();
 }
 
 void PlanPage::enlargeBadge() {
@@ -192,9 +150,9 @@ void PlanPage::showBadge() {
     colours.setColor(QPalette::WindowText, toneColour(tone_of(badge.fit), colours));
     m_badge->setPalette(colours);
     m_badge->setText(sign_of(badge.fit) + badge.word);
-    m_sentence->setText(badge.sentence);
+    m_sentence->setText(kept_together(badge.sentence));
     m_badge->setAccessibleDescription(badge.sentence);
-    m_remedies->setText(badge.remedies);
+    m_remedies->setText(kept_together(badge.remedies));
     m_remedies->setVisible(!badge.remedies.isEmpty());
 }
 
@@ -214,44 +172,21 @@ void PlanPage::clear(const QString& sentence) {
     m_categories.setRows({});
     m_costs.setRows({});
     m_phases.setRows({});
-    m_alive.setRows({});
-    m_moment->clear();
-    m_timeline->setMoments({}, {}, {});
+    m_timeline->clear();
 }
 
 void PlanPage::showDetails(const std::shared_ptr<const StepDetails>& details) {
     m_details = details;
     m_bar->setPlaces(memory_places(*details->plan, details->peak));
     m_categories.setRows(category_rows(*details->plan, details->peak));
-    m_timeline->setMoments(moments(*details->plan, details->step, kMoments),
-                           phase_starts(details->step), details->plan->predicted.capacity);
-    showMoment(details->step.peak.op);
-}
-
-void PlanPage::showMoment(std::size_t op) {
-    if (!m_details) return;
-    m_op = op;
-    const auto& graph = m_details->step.graph;
-    const auto alive = alive_at(*m_details->plan, m_details->step, op);
-    Bytes sum{};
-    for (const auto& category : alive) sum += category.bytes;
-    const bool peak = op == m_details->step.peak.op;
-    m_moment->setText(tr("%1Op %2, %3 pass: %4\n%5 alive")
-                          .arg(peak ? tr("Peak. ") : QString())
-                          .arg(op)
-                          .arg(text(name(graph.ops[op].phase)), text(describe_op(graph, op)),
-                               m_session.figures().memory(sum)));
-    m_alive.setRows(alive_rows(alive));
+    m_timeline->showDetails(details);
 }
 
 void PlanPage::setFigures(const Figures& figures) {
     m_bar->setFigures(figures);
-    m_timeline->setFigures(figures);
     m_categories.setFigures(figures);
     m_costs.setFigures(figures);
     m_phases.setFigures(figures);
-    m_alive.setFigures(figures);
-    showMoment(m_op);
     showBadge();
 }
 

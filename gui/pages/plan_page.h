@@ -2,7 +2,6 @@
 
 #include <QBoxLayout>
 #include <QLabel>
-#include <QSplitter>
 #include <QTableView>
 #include <QWidget>
 #include <memory>
@@ -10,8 +9,8 @@
 #include "gui/models/plan_tables.h"
 #include "gui/pages/forecast_panel.h"
 #include "gui/pages/session.h"
+#include "gui/pages/timeline_panel.h"
 #include "gui/views/memory_bar.h"
-#include "gui/views/timeline_chart.h"
 
 namespace headroom::gui {
 
@@ -23,10 +22,10 @@ public:
     explicit PlanPage(Session& session, QWidget* parent = nullptr);
 
     [[nodiscard]] MemoryBar& bar() { return *m_bar; }
-    [[nodiscard]] TimelineChart& timeline() { return *m_timeline; }
+    [[nodiscard]] TimelineChart& timeline() { return m_timeline->chart(); }
     [[nodiscard]] const RowModel<CategoryRow>& categories() const { return m_categories; }
     [[nodiscard]] const RowModel<CostRow>& costs() const { return m_costs; }
-    [[nodiscard]] const RowModel<AliveRow>& alive() const { return m_alive; }
+    [[nodiscard]] const RowModel<AliveRow>& alive() const { return m_timeline->alive(); }
     [[nodiscard]] const ForecastPanel& forecast() const { return *m_forecast; }
     [[nodiscard]] QString badgeWord() const { return m_badge->text(); }
 
@@ -37,10 +36,9 @@ protected:
 private:
     QWidget* makeTop();
     QWidget* makeTables();
-    QWidget* makeTimeline();
+    void arrange();
     void showPlan(const std::shared_ptr<const Plan>& plan);
     void showDetails(const std::shared_ptr<const StepDetails>& details);
-    void showMoment(std::size_t op);
     /// The verdict for whoever runs the plan.
     void showBadge();
     void showWord(const QString& word, const QString& sentence);
@@ -51,20 +49,16 @@ private:
     Session& m_session;
     std::shared_ptr<const Plan> m_plan{};
     std::shared_ptr<const StepDetails> m_details{};
-    std::size_t m_op = 0;  ///< the moment that is shown
     RowModel<CategoryRow> m_categories = category_model();
     RowModel<CostRow> m_costs = cost_model();
     RowModel<PhaseMemory> m_phases = phase_model();
-    RowModel<AliveRow> m_alive = alive_model();
     QLabel* m_badge = nullptr;
     QLabel* m_sentence = nullptr;
     QLabel* m_remedies = nullptr;
-    QLabel* m_moment = nullptr;
     ForecastPanel* m_forecast = nullptr;
     MemoryBar* m_bar = nullptr;
-    TimelineChart* m_timeline = nullptr;
+    TimelinePanel* m_timeline = nullptr;
     QBoxLayout* m_tables = nullptr;
-    QSplitter* m_timelineSplit = nullptr;
 };
 
 }  // namespace headroom::gui
