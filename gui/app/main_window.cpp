@@ -9,6 +9,7 @@
 
 #include "gui/app/actions.h"
 #include "gui/document/edits.h"
+#include "gui/views/focus_ring.h"
 
 namespace headroom::gui {
 namespace {
@@ -25,6 +26,7 @@ MainWindow::MainWindow(Library library, Places places, QWidget* parent)
       m_autosave(m_places.state),
       m_settings(m_places.settingsFile(), QSettings::IniFormat) {
     setAcceptDrops(true);
+    new FocusRing(this);
     resize(1280, 800);
     makePages();
     makeMenus();

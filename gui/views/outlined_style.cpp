@@ -1,7 +1,10 @@
 #include "gui/views/outlined_style.h"
 
+#include <QFocusFrame>
+#include <QHeaderView>
 #include <QPainter>
 #include <QStyleOption>
+#include <algorithm>
 
 #include "gui/views/theme.h"
 
@@ -23,6 +26,17 @@ void draw_outline(QPainter& painter, const QStyleOption& option) {
     painter.restore();
 }
 
+void draw_ring(QPainter& painter, const QStyleOption& option) {
+    constexpr double kWide = 2.0;
+    constexpr double kHalf = kWide / 2.0;
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(option.palette.color(QPalette::Link), kWide));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRoundedRect(QRectF(option.rect).adjusted(kHalf, kHalf, -kHalf, -kHalf), 2.0, 2.0);
+    painter.restore();
+}
+
 }  // namespace
 
 OutlinedStyle::OutlinedStyle() : QProxyStyle(QStringLiteral("Fusion")) {}
@@ -35,6 +49,15 @@ void OutlinedStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* 
     }
 }
 
+void OutlinedStyle::drawControl(ControlElement element, const QStyleOption* option,
+                                QPainter* painter, const QWidget* widget) const {
+    if (element == CE_FocusFrame) {
+        draw_ring(*painter, *option);
+    } else {
+        QProxyStyle::drawControl(element, option, painter, widget);
+    }
+}
+
 void OutlinedStyle::drawComplexControl(ComplexControl control, const QStyleOptionComplex* option,
                                        QPainter* painter, const QWidget* widget) const {
     QProxyStyle::drawComplexControl(control, option, painter, widget);
@@ -43,6 +66,14 @@ void OutlinedStyle::drawComplexControl(ComplexControl control, const QStyleOptio
 
 QSize OutlinedStyle::sizeFromContents(ContentsType type, const QStyleOption* option,
                                       const QSize& size, const QWidget* widget) const {
+    const auto* heading = qstyleoption_cast<const QStyleOptionHeader*>(option);
+    const auto* header = qobject_cast<const QHeaderView*>(widget);
+    if (type == CT_HeaderSection && heading != nullptr && header != nullptr &&
+        header->sortIndicatorSection() != heading->section) {
+        QStyleOptionHeader plain = *heading;
+        plain.sortIndicator = QStyleOptionHeader::None;
+        return QProxyStyle::sizeFromContents(type, &plain, size, widget);
+    }
     QSize out = QProxyStyle::sizeFromContents(type, option, size, widget);
     const auto* button = qstyleoption_cast<const QStyleOptionToolButton*>(option);
     if (type != CT_ToolButton || button == nullptr) return out;
@@ -51,6 +82,23 @@ QSize OutlinedStyle::sizeFromContents(ContentsType type, const QStyleOption* opt
     const int arrow = pixelMetric(PM_MenuButtonIndicator, option, widget);
     if (menu) out.rwidth() += arrow;
     return out;
+}
+
+int OutlinedStyle::styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget,
+                             QStyleHintReturn* more) const {
+    if (hint == SH_FocusFrame_AboveWidget) return 1;
+    return QProxyStyle::styleHint(hint, option, widget, more);
+}
+
+int OutlinedStyle::pixelMetric(PixelMetric metric, const QStyleOption* option,
+                               const QWidget* widget) const {
+    const bool margin = metric == PM_FocusFrameHMargin || metric == PM_FocusFrameVMargin;
+    // The ring lies within what it marks: nothing around that cuts it off.
+    if (margin && qobject_cast<const QFocusFrame*>(widget) != nullptr) return 0;
+    const int out = QProxyStyle::pixelMetric(metric, option, widget);
+    const bool cell = metric == PM_FocusFrameHMargin || metric == PM_HeaderMargin;
+    if (!cell || qobject_cast<const QAbstractItemView*>(widget) == nullptr) return out;
+    return std::max(out, widget->fontMetrics().height() / 5);
 }
 
 }  // namespace headroom::gui

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/base/json.h"
+#include "planner/base/written_file.h"
 #include "tests/gui/requests.h"
 
 using namespace headroom;
