@@ -1,7 +1,6 @@
 #include "gui/pages/ladder_page.h"
 
 #include <QScrollArea>
-#include <QTableView>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -9,6 +8,14 @@
 #include "gui/views/table_view.h"
 
 namespace headroom::gui {
+
+namespace {
+
+/// Columns that follow from those of two rungs.
+constexpr int kBuys = 2;
+constexpr int kCosts = 4;
+
+}  // namespace
 
 LadderPage::LadderPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
     auto* area = new QScrollArea(this);
@@ -25,14 +32,15 @@ LadderPage::LadderPage(Session& session, QWidget* parent) : QWidget(parent), m_s
     m_lead->setWordWrap(true);
     m_lead->setObjectName(QStringLiteral("ladder_lead"));
     m_waterfall = new Waterfall(this);
-    auto* table = make_table(&m_rungs, tr("Rungs of the ladder"), Sorting::off, this);
-    wrap_explanations(table);
-    fit_height(table);
+    m_table = make_table(&m_rungs, tr("Rungs of the ladder"), Sorting::off, this);
+    wrap_explanations(m_table);
+    spare_columns(m_table, {kCosts, kBuys});
+    fit_height(m_table);
     column->addWidget(m_lead);
     column->addWidget(m_waterfall, 1);
-    column->addWidget(table);
+    column->addWidget(m_table);
     connect(m_waterfall, &Waterfall::adopted, this, &LadderPage::adopt);
-    connect(table, &QTableView::activated, this,
+    connect(m_table, &QTableView::activated, this,
             [this](const QModelIndex& at) { adopt(at.row()); });
     connect(&session.planner, &Planner::ladderChanged, this,
             [this](const std::shared_ptr<const Ladder>& ladder) { take(*ladder); });
@@ -47,6 +55,9 @@ void LadderPage::take(const Ladder& ladder) {
     m_of = m_session.document.request();
     auto rows = rung_rows(ladder);
     m_waterfall->setRungs(rows, m_of.hardware.profile.memory_capacity);
+    const bool noted =
+        std::ranges::any_of(rows, [](const RungRow& row) { return !row.rung.note.empty(); });
+    m_table->setColumnHidden(m_rungs.columnCount({}) - 1, !noted);
     m_rungs.setRows(std::move(rows));
     m_lead->setText(
         tr("Each rung stands on top of the one before it, from data parallel alone, with one "

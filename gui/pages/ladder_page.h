@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QLabel>
+#include <QTableView>
 #include <QWidget>
 #include <memory>
 
@@ -32,6 +33,7 @@ private:
     RowModel<RungRow> m_rungs = rung_model();
     QLabel* m_lead = nullptr;
     Waterfall* m_waterfall = nullptr;
+    QTableView* m_table = nullptr;
 };
 
 }  // namespace headroom::gui

@@ -1,21 +1,17 @@
 #include "gui/views/table_view.h"
 
-#include <QEvent>
 #include <QHeaderView>
-#include <QRegularExpression>
 #include <QScrollBar>
 #include <QStringList>
 #include <QStyledItemDelegate>
-#include <QTimer>
-#include <algorithm>
 
 #include "gui/models/row_model.h"
+#include "gui/views/fitted_table.h"
+#include "gui/views/frozen_column.h"
 #include "gui/views/theme.h"
 
 namespace headroom::gui {
 namespace {
-
-constexpr int kCellMargins = 8;  ///< of both sides, rounded up
 
 /// Draws a row's tone as colour and weight.
 class ToneDelegate : public QStyledItemDelegate {
@@ -29,92 +25,6 @@ protected:
         option->palette.setColor(QPalette::Text, toneColour(tone, option->palette));
         option->font = cellFont(index, option->font);
     }
-};
-
-/// Columns and rows follow contents, font and width. Where sentences wrap and the columns before
-/// them leave too little room, words in those wrap as well.
-class FittedTable : public QTableView {
-public:
-    using QTableView::QTableView;
-
-    /// A table that nobody sees is fitted when it is shown.
-    void fit() {
-        fitsWhenShown_ = !isVisible();
-        if (fitsWhenShown_ || fitting_) return;
-        fitting_ = true;
-        fitColumns();
-        fitting_ = false;
-        fitRows();
-    }
-    void fitRows() {
-        if (!fitting_ && wordWrap()) resizeRowsToContents();
-    }
-
-private:
-    void fitColumns() {
-        resizeColumnsToContents();
-        if (!wordWrap()) return;
-        constexpr int kMost = 60;   // percent of the width, before the sentences
-        constexpr int kWords = 21;  // percent, for a column of words then
-        const int last = model()->columnCount() - 1;
-        if (widthBefore(last) * 100 > viewport()->width() * kMost) {
-            for (int column = 0; column < last; ++column) {
-                const auto align =
-                    model()->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole);
-                if ((align.toInt() & Qt::AlignRight) != 0) continue;
-                const int most = viewport()->width() * kWords / 100;
-                if (columnWidth(column) > most) setColumnWidth(column, most);
-            }
-        }
-        // Fitting its contents has undone the stretch of the last one.
-        const int rest = viewport()->width() - widthBefore(last);
-        if (!isColumnHidden(last)) setColumnWidth(last, std::max(rest, widestWord(last)));
-    }
-
-protected:
-    void changeEvent(QEvent* event) override {
-        QTableView::changeEvent(event);
-        if (event->type() != QEvent::FontChange || model() == nullptr) return;
-        verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 4);
-        fitSoon();
-    }
-    void resizeEvent(QResizeEvent* event) override {
-        QTableView::resizeEvent(event);
-        const bool wider = event->oldSize().width() != event->size().width();
-        if (wider && wordWrap() && model() != nullptr) fitSoon();
-    }
-    void showEvent(QShowEvent* event) override {
-        QTableView::showEvent(event);
-        if (fitsWhenShown_ && model() != nullptr) fit();
-    }
-
-private:
-    /// The headings take font and width after the table itself.
-    void fitSoon() {
-        QTimer::singleShot(0, this, [this] { fit(); });
-    }
-    /// What a column needs for lines of one word, up to some width.
-    [[nodiscard]] int widestWord(int column) const {
-        static const QRegularExpression kBreak(QStringLiteral("[\\s%1]").arg(kMayBreak));
-        const int most = 24 * fontMetrics().averageCharWidth();
-        int widest = horizontalHeader()->sectionSizeHint(column);
-        for (int row = 0; row < model()->rowCount() && widest < most; ++row) {
-            const auto at = model()->index(row, column);
-            const QFontMetrics metrics(cellFont(at, font()));
-            for (const auto& word : at.data().toString().split(kBreak)) {
-                widest = std::max(widest, metrics.horizontalAdvance(word) + kCellMargins);
-            }
-        }
-        return std::min(widest, most);
-    }
-    [[nodiscard]] int widthBefore(int last) const {
-        int sum = 0;
-        for (int column = 0; column < last; ++column) sum += columnWidth(column);
-        return sum;
-    }
-
-    bool fitsWhenShown_ = false;
-    bool fitting_ = false;  ///< widths change one after another, heights follow once
 };
 
 QString cell(const QAbstractItemModel& model, int row, int column) {
@@ -149,13 +59,6 @@ QList<QStringList> lines_of(const QAbstractItemModel& model, const Field& field)
 
 }  // namespace
 
-QFont cellFont(const QModelIndex& at, const QFont& font) {
-    const auto tone = static_cast<Tone>(at.data(kToneRole).toInt());
-    QFont out = font;
-    if (tone == Tone::heading || tone == Tone::good || tone == Tone::bad) out.setBold(true);
-    return out;
-}
-
 QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting sorting,
                        QWidget* parent) {
     auto* table = new FittedTable(parent);
@@ -184,11 +87,13 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
     table->verticalHeader()->setMinimumSectionSize(0);
     table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 4);
     table->horizontalHeader()->setStretchLastSection(true);
+    table->horizontalHeader()->setMinimumSectionSize(0);  // Qt's own is the widest letter's
     table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     table->horizontalHeader()->setHighlightSections(false);
     const auto fit = [table] { table->fit(); };
     QObject::connect(table->model(), &QAbstractItemModel::modelReset, table, fit);
     QObject::connect(table->model(), &QAbstractItemModel::dataChanged, table, fit);
+    QObject::connect(table->horizontalHeader(), &QHeaderView::sortIndicatorChanged, table, fit);
     table->fit();
     return table;
 }
@@ -201,6 +106,12 @@ void wrap_explanations(QTableView* table) {
 }
 
 void keep_columns(QTableView* table) { table->horizontalHeader()->setStretchLastSection(false); }
+
+void spare_columns(QTableView* table, std::vector<int> columns) {
+    static_cast<FittedTable*>(table)->setSpare(std::move(columns));
+}
+
+void keep_first_column(QTableView* table) { new FrozenColumn(table); }
 
 void fit_height(QTableView* table) {
     table->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);

@@ -1,15 +1,12 @@
 #pragma once
 
 #include <QAbstractItemModel>
-#include <QFont>
 #include <QSortFilterProxyModel>
 #include <QString>
 #include <QTableView>
+#include <vector>
 
 namespace headroom::gui {
-
-/// The font that a cell is drawn in: its row's tone may be bold.
-QFont cellFont(const QModelIndex& at, const QFont& font);
 
 enum class Sorting { off, on };
 
@@ -20,6 +17,10 @@ QTableView* make_table(QAbstractItemModel* model, const QString& name, Sorting s
 void wrap_explanations(QTableView* table);
 /// Every column is as wide as its cells, the last one too: for figures up to the last column.
 void keep_columns(QTableView* table);
+/// These columns are left out, the first one first, while the table is too narrow for all.
+void spare_columns(QTableView* table, std::vector<int> columns);
+/// The first column stays in sight while the rest is scrolled sideways.
+void keep_first_column(QTableView* table);
 /// As tall as its rows, for tables of a few lines.
 void fit_height(QTableView* table);
 
