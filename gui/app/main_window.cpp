@@ -71,6 +71,7 @@ void MainWindow::makePages() {
     m_split->setStretchFactor(1, 1);
     m_split->setSizes({kRequestWidth, 1280 - kRequestWidth});
     m_split->setChildrenCollapsible(false);
+    fitPages();
     column->addWidget(m_messages);
     column->addWidget(m_split, 1);
     setCentralWidget(inside);
@@ -78,6 +79,17 @@ void MainWindow::makePages() {
     m_step = new QLabel(statusBar());  // a message would go when a menu shows its own
     m_step->setObjectName(QStringLiteral("step"));
     statusBar()->addPermanentWidget(m_step);
+}
+
+void MainWindow::fitPages() {
+    constexpr int kLines = 34;
+    constexpr int kFrames = 16;  // as wide at any font
+    m_pages->setMinimumWidth(kLines * fontMetrics().height() + kFrames);
+}
+
+void MainWindow::changeEvent(QEvent* event) {
+    QMainWindow::changeEvent(event);
+    if (event->type() == QEvent::FontChange && m_pages != nullptr) fitPages();
 }
 
 void MainWindow::makeMenus() {

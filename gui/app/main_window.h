@@ -88,12 +88,15 @@ public:
     void focusGpu() { m_request->focusGpu(); }
 
 protected:
+    void changeEvent(QEvent* event) override;
     void closeEvent(QCloseEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
 
 private:
     void makePages();
+    /// The pages keep room for their tables, as large as the font is.
+    void fitPages();
     void makeMenus();
     void connectDocument();
     void restoreSettings();

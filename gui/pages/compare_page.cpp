@@ -2,13 +2,13 @@
 
 #include <QFileDialog>
 #include <QFileInfo>
-#include <QHBoxLayout>
-#include <QHeaderView>
 #include <QPushButton>
 #include <QSignalBlocker>
 #include <QVBoxLayout>
 
 #include "gui/document/open_file.h"
+#include "gui/views/flow_row.h"
+#include "gui/views/kept_height.h"
 #include "gui/views/table_view.h"
 #include "planner/base/error.h"
 #include "planner/cli/report_engine.h"
@@ -50,31 +50,32 @@ ComparePage::ComparePage(Session& session, QWidget* parent)
               }
           }) {
     auto* column = new QVBoxLayout(this);
-    auto* line = new QHBoxLayout;
+    auto* row = new FlowRow;
     auto* keep = new QPushButton(tr("Keep the present plan"), this);
     auto* open = new QPushButton(tr("A&dd from a file…"), this);
     auto* remove = new QPushButton(tr("Remove the las&t"), this);
     m_baseline = new ChoiceBox(this);
     m_baseline->setAccessibleName(tr("Baseline"));
     m_baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    line->addWidget(keep);
-    line->addWidget(open);
-    line->addWidget(remove);
-    line->addStretch(1);
-    line->addWidget(new QLabel(tr("baseline"), this));
-    line->addWidget(m_baseline);
+    row->addWidget(keep);
+    row->addWidget(open);
+    row->addWidget(remove);
+    row->addItem(labelled(tr("baseline"), m_baseline, this));
     m_table = make_table(&m_model, tr("Plans side by side"), Sorting::off, this);
-    m_table->horizontalHeader()->setStretchLastSection(false);
+    keep_columns(m_table);
+    keep_first_column(m_table);
     auto* lead = new QLabel(tr("Keep a plan, change something, keep the next: what differs is in "
                                "bold."),
                             this);
+    lead->setWordWrap(true);
     m_frameworks = new QLabel(this);
     m_frameworks->setWordWrap(true);
     m_frameworks->setObjectName(QStringLiteral("frameworks"));
-    column->addLayout(line);
+    column->addLayout(row);
     column->addWidget(lead);
     column->addWidget(m_frameworks);
     column->addWidget(m_table, 1);
+    new KeptHeight(this);
     connect(keep, &QPushButton::clicked, this, &ComparePage::keepPresent);
     connect(open, &QPushButton::clicked, this, &ComparePage::openFile);
     connect(remove, &QPushButton::clicked, this, &ComparePage::removeLast);

@@ -1,6 +1,5 @@
 #include "gui/pages/plans_page.h"
 
-#include <QHeaderView>
 #include <QSignalBlocker>
 #include <QSortFilterProxyModel>
 #include <QSplitter>
@@ -8,12 +7,17 @@
 #include <algorithm>
 
 #include "gui/document/edits.h"
+#include "gui/views/kept_height.h"
 #include "gui/views/table_view.h"
 #include "planner/base/error.h"
 #include "planner/cli/report_engine.h"
 
 namespace headroom::gui {
 namespace {
+
+/// Columns of the table that say least: what is asked for, and what follows from the step.
+constexpr int kTokens = 2;
+constexpr int kGpus = 5;
 
 QSortFilterProxyModel& proxy_of(const QTableView& table) {
     return *static_cast<QSortFilterProxyModel*>(table.model());
@@ -34,7 +38,7 @@ bool same_subject(const PlanRequest& a, const PlanRequest& b) {
 QString effort_words(const SearchResult& result) {
     return PlansPage::tr("%1 configurations, %2 ruled out by bounds, %3 evaluated, in %4.")
         .arg(text(with_thousands(result.space)), text(with_thousands(result.bounded)),
-             text(with_thousands(result.evaluated)), text(result.took));
+             text(with_thousands(result.evaluated)), kept_together(text(result.took)));
 }
 
 /// Where nothing fits, what came closest, as far as that is known.
@@ -59,6 +63,7 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
     m_chart = new ParetoChart(split);
     m_table = make_table(&m_candidates, tr("Plans"), Sorting::on, split);
     wrap_explanations(m_table);
+    spare_columns(m_table, {kGpus, kTokens});
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     proxy_of(*m_table).setFilterRole(kWordsRole);
     proxy_of(*m_table).setFilterKeyColumn(0);
@@ -66,6 +71,7 @@ PlansPage::PlansPage(Session& session, QWidget* parent) : QWidget(parent), m_ses
     split->addWidget(m_table);
     split->setSizes({320, 280});
     column->addWidget(split, 1);
+    new KeptHeight(this);
     fillPins();
     fillColumns();
     setBusy(false);

@@ -1,10 +1,9 @@
-#include <QHBoxLayout>
 #include <QSortFilterProxyModel>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <array>
 
 #include "gui/pages/plans_page.h"
+#include "gui/views/flow_row.h"
 #include "planner/spec/knob.h"
 
 namespace headroom::gui {
@@ -19,9 +18,7 @@ constexpr std::array kColumnsOnDemand{"data", "tensor", "pipeline", "context", "
 }  // namespace
 
 QLayout* PlansPage::makeQuestion() {
-    auto* lines = new QVBoxLayout;
-    auto* line = new QHBoxLayout;
-    auto* after = new QHBoxLayout;
+    auto* row = new FlowRow;
     m_aim = new ChoiceBox(this);
     m_aim->setFocusPolicy(Qt::StrongFocus);
     m_aim->setObjectName(QStringLiteral("aim"));
@@ -44,19 +41,12 @@ QLayout* PlansPage::makeQuestion() {
     m_progress->setRange(0, 100);
     m_progress->setMaximumWidth(180);
     m_progress->setAccessibleName(tr("Progress of the search"));
-    line->addWidget(new QLabel(tr("Look for"), this));
-    line->addWidget(m_aim);
-    line->addWidget(m_holdBatch);
-    line->addWidget(new QLabel(tr("budget, $"), this));
-    line->addWidget(m_budget);
-    line->addStretch(1);
-    after->addWidget(m_pinButton);
-    after->addWidget(m_start);
-    after->addWidget(m_cancel);
-    after->addWidget(m_progress);
-    after->addStretch(1);
-    lines->addLayout(line);
-    lines->addLayout(after);
+    row->addItem(labelled(tr("Look for"), m_aim, this));
+    row->addWidget(m_holdBatch);
+    row->addItem(labelled(tr("budget, $"), m_budget, this));
+    for (auto* each : std::initializer_list<QWidget*>{m_pinButton, m_start, m_cancel, m_progress}) {
+        row->addWidget(each);
+    }
     connect(m_aim, &QComboBox::activated, this, [this] {
         auto next = m_session.document.question();
         next.aim = static_cast<Aim>(m_aim->currentData().toInt());
@@ -74,17 +64,15 @@ QLayout* PlansPage::makeQuestion() {
     });
     connect(m_start, &QPushButton::clicked, this, &PlansPage::startSearch);
     connect(m_cancel, &QPushButton::clicked, this, &PlansPage::cancelSearch);
-    return lines;
+    return row;
 }
 
 QLayout* PlansPage::makeTools() {
-    auto* line = new QHBoxLayout;
+    auto* row = new FlowRow;
     auto* axis = new ChoiceBox(this);  // the keyboard goes from field to field as they are made
     for (const auto& each : pareto_axes()) axis->addItem(words_of(each));
     axis->setAccessibleName(tr("Axes of the chart"));
-    m_filter = new QLineEdit(this);
-    m_filter->setPlaceholderText(tr("filter, as in zero=3"));
-    m_filter->setClearButtonEnabled(true);
+    m_filter = new PromptLine(tr("filter, as in zero=3"), this);
     m_filter->setObjectName(QStringLiteral("filter"));
     m_filter->setAccessibleName(tr("Filter"));
     auto* columns = new QToolButton(this);
@@ -93,17 +81,16 @@ QLayout* PlansPage::makeTools() {
     m_columns = new QMenu(columns);
     columns->setMenu(m_columns);
     auto* adopt = new QPushButton(tr("Adop&t the selected plan"), this);
-    line->addWidget(axis);
-    line->addWidget(m_filter, 1);
-    line->addWidget(columns);
-    line->addWidget(adopt);
+    for (auto* each : std::initializer_list<QWidget*>{axis, m_filter, columns, adopt}) {
+        row->addWidget(each);
+    }
     connect(m_filter, &QLineEdit::textChanged, this, [this](const QString& typed) {
         static_cast<QSortFilterProxyModel*>(m_table->model())->setFilterFixedString(typed);
     });
     connect(axis, &QComboBox::activated, this,
             [this](int at) { m_chart->setAxes(pareto_axes()[static_cast<std::size_t>(at)]); });
     connect(adopt, &QPushButton::clicked, this, &PlansPage::adoptSelected);
-    return line;
+    return row;
 }
 
 void PlansPage::fillPins() {

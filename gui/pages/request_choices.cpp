@@ -58,6 +58,7 @@ void RequestPage::fillNodes() {
     const int at = m_node->findData(text(hardware.node));
     m_node->setCurrentIndex(std::max(0, at));
     if (at > 0) m_node->setItemText(0, tr("usual"));
+    m_node->setToolTip(m_node->currentText());
 }
 
 void RequestPage::chooseThisMachine() {

@@ -2,7 +2,6 @@
 
 #include <QDir>
 #include <QFileDialog>
-#include <QHBoxLayout>
 #include <QHeaderView>
 #include <QScrollArea>
 #include <QSplitter>
@@ -10,6 +9,8 @@
 #include <QVBoxLayout>
 
 #include "gui/document/open_file.h"
+#include "gui/views/flow_row.h"
+#include "gui/views/kept_height.h"
 #include "gui/views/table_view.h"
 #include "planner/base/json.h"
 #include "planner/base/written_file.h"
@@ -21,6 +22,12 @@
 #include "planner/plan/plan_json.h"
 
 namespace headroom::gui {
+
+namespace {
+
+constexpr int kDifference = 4;  ///< a column that follows from the two before it
+
+}  // namespace
 
 RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session(session) {
     m_setup.program = QString::fromStdString(cli::runtime_file().string());
@@ -48,11 +55,13 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
     area->setWidget(m_bars);
     auto* table = make_table(&m_findings, tr("Predicted and measured"), Sorting::on, split);
     wrap_explanations(table);
+    spare_columns(table, {kDifference});
     split->addWidget(m_live);
     split->addWidget(area);
     split->addWidget(table);
     split->setSizes({210, 200, 280});
     column->addWidget(split, 1);
+    new KeptHeight(this);
     connect(&m_process, &RunProcess::started, this,
             [this](const QString& device) { m_status->setText(tr("Running on %1.").arg(device)); });
     connect(&m_process, &RunProcess::stepped, this, &RunPage::takeStep);
@@ -71,14 +80,11 @@ RunPage::RunPage(Session& session, QWidget* parent) : QWidget(parent), m_session
 }
 
 QLayout* RunPage::makeControls() {
-    auto* lines = new QVBoxLayout;
-    auto* line = new QHBoxLayout;
-    auto* after = new QHBoxLayout;
+    auto* row = new FlowRow;
     m_steps = new NumberBox(1, 1e9, 0, Steps::doubling, this);
     m_steps->setValue(10);
     m_steps->setAccessibleName(tr("Optimizer steps"));
-    m_data = new QLineEdit(this);
-    m_data->setPlaceholderText(tr("text or token file, or none"));
+    m_data = new PromptLine(tr("text or token file, or none"), this);
     m_data->setAccessibleName(tr("Data"));
     m_start = new QPushButton(tr("Start"), this);
     m_stop = new QPushButton(tr("Stop"), this);
@@ -91,22 +97,16 @@ QLayout* RunPage::makeControls() {
     m_progress = new QProgressBar(this);
     m_progress->setMaximumWidth(140);
     m_progress->setAccessibleName(tr("Progress of the run"));
-    line->addWidget(new QLabel(tr("steps"), this));
-    line->addWidget(m_steps);
-    line->addWidget(m_data, 1);
-    line->addWidget(m_progress);
-    line->addWidget(m_start);
-    line->addWidget(m_stop);
-    after->addWidget(open);
-    after->addWidget(m_calibrate);
-    after->addStretch(1);
-    lines->addLayout(line);
-    lines->addLayout(after);
+    row->addItem(labelled(tr("steps"), m_steps, this));
+    for (auto* each :
+         std::initializer_list<QWidget*>{m_data, m_progress, m_start, m_stop, open, m_calibrate}) {
+        row->addWidget(each);
+    }
     connect(m_start, &QPushButton::clicked, this, &RunPage::startRun);
     connect(m_stop, &QPushButton::clicked, this, &RunPage::stopRun);
     connect(open, &QPushButton::clicked, this, &RunPage::openMeasurement);
     connect(m_calibrate, &QPushButton::clicked, this, &RunPage::calibrate);
-    return lines;
+    return row;
 }
 
 void RunPage::setRunning(bool running) {

@@ -2,6 +2,7 @@
 
 #include <QCompleter>
 #include <QStringListModel>
+#include <QStyleOptionFrame>
 #include <QTimer>
 #include <QWheelEvent>
 #include <algorithm>
@@ -91,10 +92,28 @@ void NoteLabel::colour() {
     setPalette(colours);
 }
 
-NamePicker::NamePicker(QStringList names, const QString& prompt, QWidget* parent)
-    : QLineEdit(parent), m_names(std::move(names)) {
+PromptLine::PromptLine(const QString& prompt, QWidget* parent) : QLineEdit(parent) {
     setPlaceholderText(prompt);
     setClearButtonEnabled(true);
+}
+
+/// Qt's own depends on whether the button that clears it is shown.
+QSize PromptLine::sizeHint() const {
+    QStyleOptionFrame option;
+    initStyleOption(&option);
+    const auto metric = [this](QStyle::PixelMetric each) {
+        return style()->pixelMetric(each, nullptr, this);
+    };
+    const int button =
+        metric(QStyle::PM_LineEditIconSize) + 3 * metric(QStyle::PM_LineEditIconMargin);
+    const QSize words(fontMetrics().horizontalAdvance(placeholderText()) + button,
+                      fontMetrics().height());
+    return {style()->sizeFromContents(QStyle::CT_LineEdit, &option, words, this).width(),
+            QLineEdit::sizeHint().height()};
+}
+
+NamePicker::NamePicker(QStringList names, const QString& prompt, QWidget* parent)
+    : PromptLine(prompt, parent), m_names(std::move(names)) {
     auto* model = new QStringListModel(m_names, this);
     auto* completer = new QCompleter(model, this);
     completer->setCompletionMode(QCompleter::UnfilteredPopupCompletion);
@@ -112,6 +131,7 @@ NamePicker::NamePicker(QStringList names, const QString& prompt, QWidget* parent
 
 void NamePicker::showName(const QString& name) {
     m_shown = name;
+    setToolTip(name);
     if (text() != name) setText(name);
 }
 

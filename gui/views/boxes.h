@@ -60,8 +60,19 @@ private:
     void colour();
 };
 
+/// A line that always has room for its prompt.
+class PromptLine : public QLineEdit {
+    Q_OBJECT
+
+public:
+    explicit PromptLine(const QString& prompt, QWidget* parent = nullptr);
+
+    [[nodiscard]] QSize sizeHint() const override;
+    [[nodiscard]] QSize minimumSizeHint() const override { return sizeHint(); }
+};
+
 /// A name out of many: typing narrows a list down to those that hold every word typed.
-class NamePicker : public QLineEdit {
+class NamePicker : public PromptLine {
     Q_OBJECT
 
 public:

@@ -162,11 +162,13 @@ void KnobForm::refresh() {
         const QSignalBlocker quiet(line.editor);
         line.show();
         const auto& reason = m_model.stateAt(line.row).reason;
-        const auto tip = m_model.index(line.row, 0).data(Qt::ToolTipRole).toString();
+        auto tip = m_model.index(line.row, 0).data(Qt::ToolTipRole).toString();
         line.editor->setEnabled(reason.isEmpty());
         line.label->setEnabled(reason.isEmpty());
-        line.editor->setToolTip(tip);
         line.label->setToolTip(tip);
+        const bool mayScroll = KnobModel::knobAt(line.row).kind == KnobKind::list;
+        if (mayScroll) tip.prepend(valueAt(line.row) + QLatin1Char('\n'));
+        line.editor->setToolTip(tip);
         if (line.reason->text() != reason) line.reason->setText(reason);
     }
 }

@@ -19,7 +19,6 @@ LiveChart::LiveChart(QWidget* parent)
       m_right(new QValueAxis(this)) {
     setAccessibleName(tr("Loss and memory of the run"));
     setFrameShape(QFrame::NoFrame);
-    setMinimumHeight(190);
     m_loss->setName(tr("loss"));
     chart()->addAxis(m_x, Qt::AlignBottom);
     chart()->addAxis(m_left, Qt::AlignLeft);
@@ -54,6 +53,7 @@ void LiveChart::setFigures(const Figures& figures) {
 
 void LiveChart::fill() {
     style_chart(*chart(), palette());
+    setMinimumHeight(12 * fontMetrics().height());
     QList<QPointF> loss;
     QList<QPointF> memory;
     double steps = 1.0;

@@ -45,7 +45,6 @@ ParetoChart::ParetoChart(QWidget* parent)
     setAccessibleName(tr("Plans by memory, time and price"));
     setFocusPolicy(Qt::StrongFocus);
     setFrameShape(QFrame::NoFrame);
-    setMinimumHeight(200);
     chart()->addAxis(m_x, Qt::AlignBottom);
     chart()->addAxis(m_y, Qt::AlignLeft);
     chart()->addSeries(m_limit);
@@ -134,6 +133,7 @@ QPointF ParetoChart::placeOf(int row) const {
 void ParetoChart::fill() {
     style_chart(*chart(), palette());
     chart()->setMargins(QMargins(4, fontMetrics().height() + 14, 12, 4));
+    setMinimumHeight(13 * fontMetrics().height());  // the title of the upright axis fits
     chart()->setVisible(!m_rows.empty());
     fillAxis(*m_x, m_axes.x);
     fillAxis(*m_y, m_axes.y);

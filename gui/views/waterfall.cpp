@@ -114,20 +114,30 @@ void Waterfall::paintAmount(QPainter& painter, const QRectF& box, int rung) cons
     const QRectF label(place.left(), top - fontMetrics().height() - 2.0, place.width(),
                        fontMetrics().height() + 2.0);
     const auto amount = m_figures.bare(row.rung.memory);
-    const double width = fontMetrics().horizontalAdvance(amount) + 8.0;
+    const double width = painter.fontMetrics().horizontalAdvance(amount) + 8.0;
     painter.fillRect(
         QRectF(label.center().x() - width / 2.0, label.top() + 1.0, width, label.height() - 2.0),
         palette().color(QPalette::Base));
     painter.drawText(label, Qt::AlignCenter, amount);
 }
 
+QFont Waterfall::amountFont(double width) const {
+    QStringList amounts;
+    for (const auto& row : m_rungs) amounts.append(m_figures.bare(row.rung.memory));
+    return fitted(amounts, width);
+}
+
 QFont Waterfall::wordFont(double width) const {
-    constexpr double kSmallest = 6.0;
     QStringList words{mark_of({.first = true})};
     for (const auto& row : m_rungs) {
         words += text(row.rung.name).split(QLatin1Char(' '));
         words += {text(row.rung.step), change(row.rung.paid)};
     }
+    return fitted(words, width);
+}
+
+QFont Waterfall::fitted(const QStringList& words, double width) const {
+    constexpr double kSmallest = 6.0;
     QFont out = font();
     const auto widest = [&] {
         const QFontMetricsF metrics(out);
@@ -170,7 +180,9 @@ void Waterfall::paint(QPainter& painter, const QRectF& box) const {
     const double y = area.bottom() - m_capacity.real() / most() * area.height();
     painter.setPen(QPen(palette().color(QPalette::Text), 2.0, Qt::DashLine));
     painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
+    painter.setFont(amountFont(column(box, 0).width() - 4.0));
     for (int i = 0; i < static_cast<int>(m_rungs.size()); ++i) paintAmount(painter, box, i);
+    painter.setFont(font());
     painter.setPen(palette().color(QPalette::Text));
     painter.drawText(QRectF(area.left(), box.top() + 2.0, area.width(), fontMetrics().height()),
                      Qt::AlignRight | Qt::AlignTop,

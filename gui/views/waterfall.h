@@ -33,6 +33,8 @@ protected:
 private:
     /// As large as every rung's words allow in a column of that width.
     [[nodiscard]] QFont wordFont(double width) const;
+    [[nodiscard]] QFont amountFont(double width) const;
+    [[nodiscard]] QFont fitted(const QStringList& words, double width) const;
     [[nodiscard]] QRectF plot(const QRectF& box) const;
     [[nodiscard]] QRectF column(const QRectF& box, int rung) const;
     [[nodiscard]] int rungAt(QPointF point) const;
