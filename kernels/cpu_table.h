@@ -12,6 +12,7 @@ void add_dora_rows(KernelTable& table);
 void add_eager_attention_rows(KernelTable& table);
 void add_elementwise_rows(KernelTable& table);
 void add_embedding_rows(KernelTable& table);
+void add_fake_quantize_rows(KernelTable& table);
 void add_grouped_linear_rows(KernelTable& table);
 void add_latent_rows(KernelTable& table);
 void add_linear_rows(KernelTable& table);

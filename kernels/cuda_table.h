@@ -16,6 +16,7 @@ void add_eager_attention_cuda_rows(KernelTable& table);
 void add_elementwise_cuda_rows(KernelTable& table);
 void add_embedding_cuda_rows(KernelTable& table);
 void add_embedding_grad_cuda_rows(KernelTable& table);
+void add_fake_quantize_cuda_rows(KernelTable& table);
 void add_grouped_linear_cuda_rows(KernelTable& table);
 void add_latent_cuda_rows(KernelTable& table);
 void add_linear_cuda_rows(KernelTable& table);

@@ -20,7 +20,7 @@ bool steps_by_one(const Knob& knob) { return knob.low == 0 || knob.high <= 64; }
 
 /// Techniques whose names are not spelled like words.
 constexpr std::pair<std::string_view, const char*> kNames[] = {
-    {"lora", "LoRA"}, {"moe", "MoE"}, {"qlora", "QLoRA"}, {"zero", "ZeRO"}};
+    {"lora", "LoRA"}, {"moe", "MoE"}, {"qat", "QAT"}, {"qlora", "QLoRA"}, {"zero", "ZeRO"}};
 
 QString title_of(std::string_view technique) {
     if (technique.empty()) return QObject::tr("Batch and data");

@@ -63,18 +63,18 @@ __device__ __forceinline__ T block_sum(T value) {
     return block_reduce(value, Plus{}, T{});
 }
 
-/// Sums of a block's values again and again, `kValues` at a time: each meets at one barrier,
-/// because two take turns in shared memory.
-template <int kValues>
-class BlockSums {
+/// Reductions of a block's values again and again, `kValues` at a time: each meets at one barrier,
+/// because two take turns in shared memory. T{} op x = x.
+template <class T, int kValues, class Op>
+class BlockReductions {
 public:
     /// Every thread gets the results; all must call.
-    __device__ __forceinline__ void add_up(float (&value)[kValues]) {
-        __shared__ SharedArray<float, 2 * kValues * simt::kWarp> part;
+    __device__ __forceinline__ void reduce(T (&value)[kValues]) {
+        __shared__ SharedArray<T, 2 * kValues * simt::kWarp> part;
         const int lane = thread_rank() % simt::kWarp;
         const int warps = thread_count() / simt::kWarp;
 #pragma unroll
-        for (float& x : value) x = warp_sum(x);
+        for (T& x : value) x = warp_reduce(x, Op{});
         if (warps == 1) return;
         const int first = turn_ * kValues * simt::kWarp;
         turn_ ^= 1;
@@ -87,12 +87,15 @@ public:
         __syncthreads();
 #pragma unroll
         for (int i = 0; i < kValues; ++i) {
-            value[i] = warp_sum(lane < warps ? part[first + i * simt::kWarp + lane] : 0.0F);
+            value[i] = warp_reduce(lane < warps ? part[first + i * simt::kWarp + lane] : T{}, Op{});
         }
     }
 
 private:
     int turn_ = 0;
 };
+
+template <int kValues>
+using BlockSums = BlockReductions<float, kValues, Plus>;
 
 }  // namespace headroom::device

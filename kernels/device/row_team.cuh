@@ -49,7 +49,7 @@ public:
 #pragma unroll
             for (float& x : value) x = warp_sum(x);
         } else {
-            block_.add_up(value);
+            block_.reduce(value);
         }
     }
 

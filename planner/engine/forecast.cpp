@@ -25,6 +25,10 @@ double probability_above(double predicted, const BandFactors& band, double capac
 /// optimizers keep moments in the dtype of the weights.
 EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
     const TrainSpec& train = request.train;
+    if (request.qat.is_on()) {
+        throw InputError("/techniques/qat",
+                         "is on: what a framework keeps of rounded weights no engine models");
+    }
     EngineSettings settings{.stages = engine.stages, .master_bytes = train.master ? 4.0 : 0.0};
     const double full = train.master ? 8.0 : engine.states.moments;
     switch (train.optimizer) {

@@ -7,6 +7,7 @@
 #include "planner/technique/adapter.h"
 #include "planner/technique/context_parallel.h"
 #include "planner/technique/expert_parallel.h"
+#include "planner/technique/fake_quantization.h"
 #include "planner/technique/recompute.h"
 #include "planner/technique/sharding.h"
 #include "planner/technique/states.h"
@@ -26,6 +27,7 @@ const std::vector<Pass>& passes() {
         {"forward", always, emit_forward},
         {"adapter", [](const PlanRequest& r) { return r.adapter.kind != AdapterKind::none; },
          adapt},
+        {"fake_quantization", [](const PlanRequest& r) { return r.qat.is_on(); }, fake_quantize},
         {"tensor_parallel", [](const PlanRequest& r) { return r.layout.tensor > 1; },
          tensor_parallel},
         {"context_parallel", [](const PlanRequest& r) { return r.layout.context > 1; },

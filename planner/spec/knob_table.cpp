@@ -73,6 +73,8 @@ template <>
 constexpr auto kPart<OffloadSpec> = &PlanRequest::offload;
 template <>
 constexpr auto kPart<AdapterSpec> = &PlanRequest::adapter;
+template <>
+constexpr auto kPart<QatSpec> = &PlanRequest::qat;
 
 template <class Part, class Field>
 constexpr Part part_of(Field Part::*);
@@ -108,6 +110,7 @@ constexpr double kMostTokens = 2147483647;
 using T = TrainSpec;
 using L = ParallelLayout;
 using A = AdapterSpec;
+using Q = QatSpec;
 
 constexpr std::array kKnobs{
     row<&T::goal>("goal", "/train/goal", "", kAny, "what the run is for"),
@@ -196,6 +199,14 @@ constexpr std::array kKnobs{
                           "quantize the scales of quantized weights as well"),
     row<&A::paged_optimizer>("paged_optimizer", "/techniques/lora/paged_optimizer", "qlora", kAny,
                              "optimizer states move to host memory under pressure"),
+
+    row<&Q::weights>("qat", "/techniques/qat/weights", "qat", kAny,
+                     "train with the blocks' matrices rounded to this type and back "
+                     "(quantization-aware)"),
+    row<&Q::group>("qat_group", "/techniques/qat/group", "qat", {0, 1 << 20},
+                   "columns of a matrix that share a scale; 0: a whole row"),
+    row<&Q::activations>("qat_activations", "/techniques/qat/activations", "qat", kAny,
+                         "and with what those matrices multiply rounded, a scale a token"),
 };
 
 }  // namespace

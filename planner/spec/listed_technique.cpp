@@ -14,6 +14,7 @@ namespace {
 constexpr std::array kListed{
     ListedTechnique{kAdapterGroup,
                     [](const PlanRequest& r) { return r.adapter.kind != AdapterKind::none; }},
+    ListedTechnique{"/techniques/qat", [](const PlanRequest& r) { return r.qat.is_on(); }},
     ListedTechnique{"/techniques/recompute",
                     [](const PlanRequest& r) { return r.recompute.mode != RecomputeMode::none; }},
     ListedTechnique{"/techniques/offload",

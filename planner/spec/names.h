@@ -41,6 +41,8 @@ inline constexpr Words<AdapterKind, 4> kAdapterKinds{{{AdapterKind::none, "none"
                                                       {AdapterKind::lora, "lora"},
                                                       {AdapterKind::qlora, "qlora"},
                                                       {AdapterKind::dora, "dora"}}};
+inline constexpr Words<QatType, 3> kQatTypes{
+    {{QatType::none, "none"}, {QatType::int8, "int8"}, {QatType::int4, "int4"}}};
 /// The dtypes that weights, activations and gradients may have.
 inline constexpr Words<DType, 3> kTrainedDTypes{{{DType::f32, name(DType::f32)},
                                                  {DType::bf16, name(DType::bf16)},
@@ -56,6 +58,7 @@ constexpr const auto& words(PipelineSchedule) { return kSchedules; }
 constexpr const auto& words(ContextKind) { return kContextKinds; }
 constexpr const auto& words(Tier) { return kTiers; }
 constexpr const auto& words(AdapterKind) { return kAdapterKinds; }
+constexpr const auto& words(QatType) { return kQatTypes; }
 constexpr const auto& words(DType) { return kTrainedDTypes; }
 
 template <class Enum>

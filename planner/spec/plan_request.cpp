@@ -29,7 +29,7 @@ void check_model(const RequestCheck& check) { validate(check.request.model, "/mo
 constexpr std::array kChecks{check_limits,    check_model,  check_batch,     check_precision,
                              check_positions, check_tensor, check_context,   check_pipeline,
                              check_expert,    check_zero,   check_recompute, check_offload,
-                             check_adapter,   check_world};
+                             check_adapter,   check_qat,    check_world};
 
 }  // namespace
 

@@ -35,6 +35,7 @@ enum class PipelineSchedule { one_f_one_b, interleaved };
 enum class ContextKind { gather, ulysses };
 enum class Tier { device, cpu, nvme };
 enum class AdapterKind { none, lora, qlora, dora };
+enum class QatType { none, int8, int4 };
 
 /// Precision, optimizer, batch and loss of the step.
 struct TrainSpec {
@@ -106,6 +107,18 @@ struct AdapterSpec {
     bool operator==(const AdapterSpec&) const = default;
 };
 
+/// Quantization-aware training: what the blocks' linear layers read is rounded to these types.
+struct QatSpec {
+    QatType weights = QatType::none;  ///< symmetric
+    std::int64_t group = 32;          ///< columns of a matrix that share a scale; 0: a whole row
+    QatType activations = QatType::none;  ///< asymmetric, a scale a token
+    bool operator==(const QatSpec&) const = default;
+
+    [[nodiscard]] bool is_on() const {
+        return weights != QatType::none || activations != QatType::none;
+    }
+};
+
 struct HardwareRequest {
     std::string gpu{};  ///< name as asked for; unless it names `profile`, that travels inline
     std::int64_t gpus = 1;
@@ -125,6 +138,7 @@ struct PlanRequest {
     RecomputeSpec recompute{};
     OffloadSpec offload{};
     AdapterSpec adapter{};
+    QatSpec qat{};
     std::string engine = "headroom";
     bool operator==(const PlanRequest&) const = default;
 };

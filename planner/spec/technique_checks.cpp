@@ -65,6 +65,22 @@ void check_offload(const RequestCheck& check) {
         name(offload.parameters), layout.zero, layout.world());
 }
 
+void check_qat(const RequestCheck& check) {
+    const auto& qat = check.request.qat;
+    if (!qat.is_on()) return;
+    const auto kind = check.request.adapter.kind;
+    check.require(
+        kind == AdapterKind::none || kind == AdapterKind::lora, "adapter",
+        "is {}, but matrices that are rounded in training (qat) are those of a full model "
+        "or under lora",
+        name(kind));
+    // A token's least and greatest number would lie on several ranks.
+    const auto tensor = check.request.layout.tensor;
+    check.require(qat.activations == QatType::none || tensor == 1, "qat_activations",
+                  "is {}, but tensor is {}: a token's scale is of its whole row",
+                  name(qat.activations), tensor);
+}
+
 void check_adapter(const RequestCheck& check) {
     const auto& adapter = check.request.adapter;
     if (adapter.kind == AdapterKind::none) return;

@@ -37,6 +37,7 @@ using Op = std::variant<Embedding, EmbeddingGrad, AddEmbedding,                 
                         LatentKv, LatentKvGrad,                                                  //
                         CrossEntropy, CrossEntropyGrad, HeadLoss,                                //
                         Collective, Receive, CopyToGroup, Wait, Transfer,                        //
-                        GradNorm, Update, Dequantize, DoraNorm, DoraGrad>;
+                        GradNorm, Update,                                                        //
+                        Dequantize, FakeQuantize, FakeQuantizeGrad, DoraNorm, DoraGrad>;
 
 }  // namespace headroom

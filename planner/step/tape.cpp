@@ -26,6 +26,11 @@ bool starts_backward(const Op& op) {
 void Tape::run() {
     const std::size_t forward_ops = graph_.ops.size();
     graph_.reserve_times(kGrowth);
+    for (std::size_t at = 0; at < forward_ops; ++at) {
+        const OpNode& node = graph_.ops[at];
+        if (!std::holds_alternative<FakeQuantize>(node.op)) continue;
+        if (graph_[in(node, 0)].parameter.is_parameter) rounded_by_[out(node, 0)] = at;
+    }
     for (std::size_t at = forward_ops; at-- > 0;) {
         const OpNode node = graph_.ops[at];  // a copy: emitting moves the list
         at_ = at;
@@ -96,6 +101,24 @@ void Tape::rewrite(Op op, std::span<const TensorId> parameters) {
     node.layer = old.layer;
     node.phase = old.phase;
     graph_.ops[at_] = std::move(node);
+}
+
+const OpNode* Tape::rounding(TensorId weight) const {
+    const auto found = rounded_by_.find(weight);
+    return found == rounded_by_.end() ? nullptr : &graph_.ops[found->second];
+}
+
+TensorId Tape::parameter(TensorId weight) const {
+    const OpNode* node = rounding(weight);
+    return node == nullptr ? weight : in(*node, 0);
+}
+
+void Tape::pass_through(TensorId weight) {
+    const OpNode* node = rounding(weight);
+    if (node == nullptr) return;
+    const TensorId source = in(*node, 0);
+    const FakeQuantizeGrad grad{.to = std::get<FakeQuantize>(node->op).to};
+    emit_into(grad, std::array{source}, source, std::array{source});
 }
 
 Accumulation Tape::accumulation(TensorId parameter) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -53,6 +54,11 @@ public:
     /// Replaces the op whose rule is running by `op`, which writes these parameters' gradients too:
     /// one that makes its gradients in the forward pass.
     void rewrite(Op op, std::span<const TensorId> parameters);
+    /// The parameter that a product's weight is, or is a rounded temporary of.
+    [[nodiscard]] TensorId parameter(TensorId weight) const;
+    /// Once a product has written the gradient of `parameter(weight)`: takes back what does not
+    /// pass through the rounding between the two.
+    void pass_through(TensorId weight);
     /// How the next write into a parameter's gradient combines with what is there.
     Accumulation accumulation(TensorId parameter);
     [[nodiscard]] bool trains(TensorId parameter) const {
@@ -60,6 +66,8 @@ public:
     }
 
 private:
+    /// The op that made a temporary of a parameter; null: none did.
+    [[nodiscard]] const OpNode* rounding(TensorId weight) const;
     void set(TensorId value, TensorId gradient);
 
     StepGraph& graph_;
@@ -68,7 +76,8 @@ private:
     std::vector<bool>
         written_;  ///< by parameter gradient: whether this micro-step wrote it already
     std::int32_t layer_ = -1;
-    std::size_t at_ = 0;  ///< the forward op whose rule is running
+    std::size_t at_ = 0;                            ///< the forward op whose rule is running
+    std::map<TensorId, std::size_t> rounded_by_{};  ///< temporaries of parameters: their ops
 };
 
 }  // namespace headroom

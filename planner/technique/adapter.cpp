@@ -211,6 +211,10 @@ private:
 
 }  // namespace
 
+bool is_adapter_target(std::string_view weight) {
+    return std::ranges::find(kTargets, weight, &TargetRow::weight) != kTargets.end();
+}
+
 void adapt(Lowering& lowering) {
     lowering.graph = Adapter(lowering).run();
     for (auto& tensor : lowering.graph.tensors) {

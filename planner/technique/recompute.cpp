@@ -8,8 +8,13 @@
 namespace headroom {
 namespace {
 
+/// What is in a wider or a rounded form only while an op reads it.
+bool makes_temporary(const Op& op) {
+    return std::holds_alternative<Dequantize>(op) || std::holds_alternative<FakeQuantize>(op);
+}
+
 bool always_cloned(const Op& op) {
-    if (std::holds_alternative<Dequantize>(op)) return true;
+    if (makes_temporary(op)) return true;
     const auto* collective = std::get_if<Collective>(&op);
     return collective != nullptr && collective->kind == CollectiveKind::all_gather &&
            collective->axis == Axis::tensor;
@@ -137,7 +142,7 @@ private:
     /// since their readers come at once.
     Clones& clones(const Op& op, Reader reader) {
         if (reader == Reader::backward || !always_cloned(op)) return clone_of_;
-        const bool waits = span_ == 1 && !std::holds_alternative<Dequantize>(op);
+        const bool waits = span_ == 1 && !makes_temporary(op);
         return waits ? clone_of_ : passing_clone_of_;
     }
 

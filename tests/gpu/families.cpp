@@ -23,6 +23,7 @@ TEST_CASE("GpuActivationsAgreeWithTheCpu") { check_all(activation_cases()); }
 TEST_CASE("GpuRopeAgreesWithTheCpu") { check_all(rope_cases()); }
 TEST_CASE("GpuEmbeddingsAgreeWithTheCpu") { check_all(embedding_cases()); }
 TEST_CASE("GpuRoutingAgreesWithTheCpu") { check_all(routing_cases()); }
+TEST_CASE("GpuFakeQuantizationIsTheCpusToTheBit") { check_all(fake_quantize_cases(), kSameBits); }
 TEST_CASE("GpuOtherOpsAgreeWithTheCpu") { check_all(other_cases()); }
 
 TEST_CASE("GpuAttentionAgreesWithTheCpuForEveryHeadSize") {

@@ -39,6 +39,9 @@ double flops(const PlanRequest& request, Flop kind = Flop::model);
 /// Persistent bytes of a role.
 Bytes held(const PlanRequest& request, Role role, Place place = Place::device);
 
+/// The most that temporaries of kernels take at once.
+Bytes most_workspace(const PlanRequest& request);
+
 /// Bytes that one rank of a stage sends in a step, by the ring algorithm.
 Bytes sent(const PlanRequest& request, CollectiveKind kind, Axis axis, std::int64_t stage = 0);
 

@@ -40,17 +40,6 @@ double quantized_bytes(const PlanRequest& request) {
     return sum.real();
 }
 
-/// The most that temporaries of kernels take at once.
-Bytes most_workspace(const PlanRequest& request) {
-    const Lowering lowering = lower(request, stage_of(request, 0), false);
-    const auto lives = lifetimes(lowering.graph);
-    Bytes most{};
-    for (const auto& live : memory_timeline(lowering.graph, lives, Place::device).at) {
-        most = std::max(most, live[static_cast<std::size_t>(Role::workspace)]);
-    }
-    return most;
-}
-
 /// Inputs of a layer's seven linear layers, summed.
 std::int64_t inputs(const Letters& l) { return 3 * l.h + l.hq + 2 * l.h + l.f; }
 

@@ -93,4 +93,14 @@ std::int64_t trainable(const PlanRequest& request) {
     return sum;
 }
 
+Bytes most_workspace(const PlanRequest& request) {
+    const Lowering lowering = lower(request, stage_of(request, 0), false);
+    const auto lives = lifetimes(lowering.graph);
+    Bytes most{};
+    for (const auto& live : memory_timeline(lowering.graph, lives, Place::device).at) {
+        most = std::max(most, live[static_cast<std::size_t>(Role::workspace)]);
+    }
+    return most;
+}
+
 }  // namespace headroom::test

@@ -73,16 +73,18 @@ TEST_CASE("MatrixWorkCountedInTheLoopsIsWhatThePlanSays") {
 }
 
 TEST_CASE("RecomputationInEveryModeGivesTheSameUpdate") {
-    for (const double dropout : {0.0, 0.2}) {
-        PlanRequest request = tiny_request(tiny_llama(4));
-        request.train.dropout = dropout;
+    PlanRequest dropping = tiny_request(tiny_llama(4));
+    dropping.train.dropout = 0.2;
+    PlanRequest rounding = tiny_request(tiny_llama(4));
+    rounding.qat = {.weights = QatType::int4, .activations = QatType::int8};
+    for (PlanRequest request : {tiny_request(tiny_llama(4)), dropping, rounding}) {
         TinyRun plain(request);
         const auto losses = plain.train(kSteps);
         for (const auto mode : {RecomputeMode::selective, RecomputeMode::layer,
                                 RecomputeMode::every, RecomputeMode::sqrt, RecomputeMode::all}) {
             request.recompute = {mode, 2, {true, true, true}};
             TinyRun again(request);
-            CAPTURE(static_cast<int>(mode), dropout);
+            INFO(differing(request));
             CHECK(again.train(kSteps) == losses);
             CHECK(same_bits(again.parameters(), plain.parameters()));
         }

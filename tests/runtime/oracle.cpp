@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "planner/base/json.h"
+#include "planner/spec/names.h"
 #include "runtime/backend.h"
 #include "runtime/data/peft_names.h"
 #include "runtime/data/stored_order.h"
@@ -248,6 +249,30 @@ void check_model(const std::string& folder) {
     }
 }
 
+/// The codes of the first step: those of a later one hang on the last bit of a group's largest
+/// weight.
+void check_qat(const std::string& folder) {
+    const Oracle oracle(folder);
+    const auto base = oracle.document.at("base").get<std::string>();
+    const ModelSpec model = oracle_model(base);
+    const WeightFiles files(kOracle / base);
+    for (const auto& way : kWays) {
+        INFO(folder << ", loss " << static_cast<int>(way.loss));
+        PlanRequest request = request_of(model, way);
+        request.qat = {
+            .weights = *named<QatType>(oracle.document.at("weights").get<std::string>()),
+            .group = oracle.document.at("group"),
+            .activations = *named<QatType>(oracle.document.at("activations").get<std::string>())};
+        Run run(request, folder, oracle);
+        const auto sources = weight_sources(run.graph(), model, stored_names(files));
+        run.load(sources, files);
+        check_losses(run.train(1), oracle.losses);
+        const int gradients = compare("gradient/", sources, oracle, model.attention, kTolerance,
+                                      [&](TensorId id) { return run.gradient(id); });
+        CHECK(gradients == stored_under(oracle, "gradient/"));
+    }
+}
+
 void check_adapter(const std::string& folder) {
     const Oracle oracle(folder);
     const auto base = oracle.document.at("base").get<std::string>();
@@ -300,6 +325,9 @@ TEST_CASE("LoraGradientsArePefts") { check_adapter("llama-lora"); }
 TEST_CASE("DoraGradientsArePefts") { check_adapter("llama-dora"); }
 TEST_CASE("DoraOverBiasesIsPefts") { check_adapter("qwen2-dora"); }
 TEST_CASE("LoraOnAFusedMatrixIsPefts") { check_adapter("gpt2-lora"); }
+
+TEST_CASE("RoundedWeightsGradientsAreTorchaos") { check_qat("llama-qat"); }
+TEST_CASE("RoundedActivationsGradientsAreTorchaos") { check_qat("llama-qat-activations"); }
 
 TEST_CASE("WeightsAfterTenStepsAreTorchs") {
     for (const std::string folder : {"llama", "gpt2", "gemma"}) {

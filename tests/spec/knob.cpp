@@ -70,7 +70,8 @@ TEST_CASE("EveryFieldOfARequestIsExactlyOneKnob") {
     CHECK(knobs_in("/techniques/recompute") == field_count<RecomputeSpec>());
     CHECK(knobs_in("/techniques/offload") == field_count<OffloadSpec>());
     CHECK(knobs_in(kAdapterGroup) == field_count<AdapterSpec>());
-    CHECK(knobs().size() == 43);
+    CHECK(knobs_in("/techniques/qat") == field_count<QatSpec>());
+    CHECK(knobs().size() == 46);
 }
 
 TEST_CASE("AKnobChangesItsFieldAndNoOther") {
@@ -109,21 +110,10 @@ TEST_CASE("KnobsAreNamedOnceExplainedAndHoldTheirDefaults") {
 }
 
 TEST_CASE("TechniqueIdsAreTheKnownOnes") {
-    const std::set<std::string_view> known{"",
-                                           "precision",
-                                           "optimizer",
-                                           "loss",
-                                           "attention",
-                                           "recompute",
-                                           "zero",
-                                           "pipeline",
-                                           "context_parallel",
-                                           "expert_parallel",
-                                           "moe",
-                                           "offload",
-                                           "lora",
-                                           "qlora",
-                                           "tensor_parallel"};
+    const std::set<std::string_view> known{
+        "",         "precision",        "optimizer",       "loss", "attention", "recompute", "zero",
+        "pipeline", "context_parallel", "expert_parallel", "moe",  "offload",   "lora",      "qat",
+        "qlora",    "tensor_parallel"};
     std::set<std::string_view> used;
     for (const auto& each : knobs()) used.insert(each.technique);
     CHECK(used == known);

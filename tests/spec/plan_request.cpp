@@ -231,3 +231,16 @@ TEST_CASE("AdapterTargetsAreLayersOfTheModel") {
                                                       "down_proj"});
     CHECK(targets("Mixtral-8x7B-v0.1") == Names{"q_proj", "k_proj", "v_proj", "o_proj"});
 }
+
+TEST_CASE("RoundedMatricesAreThoseOfAFullModelOrUnderLora") {
+    CHECK(refusal(kLlama, 1, {{"qat", word("int4")}, {"adapter", word("lora")}}).empty());
+    for (const char* kind : {"qlora", "dora"}) {
+        CHECK(refusal(kLlama, 1, {{"qat", word("int4")}, {"adapter", word(kind)}})
+                  .starts_with("/techniques/" + std::string(kind) + "/id: is " + kind +
+                               ", but matrices that are rounded in training"));
+    }
+    CHECK(refusal(kLlama, 2, {{"qat", word("int8")}, {"tensor", count(2)}}).empty());
+    CHECK(refusal(kLlama, 2, {{"qat_activations", word("int8")}, {"tensor", count(2)}}) ==
+          "/techniques/qat/activations: is int8, but tensor is 2: a token's scale is of its whole "
+          "row");
+}

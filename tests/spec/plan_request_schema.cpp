@@ -74,8 +74,9 @@ TEST_CASE("TheRequestSchemaDescribesEveryKnobAsTheTableDoes") {
 }
 
 TEST_CASE("TheRequestSchemaDescribesNoOtherSetting") {
-    for (const std::string_view group : {"/train", "/layout", "/techniques/recompute",
-                                         "/techniques/offload", "/techniques/lora"}) {
+    for (const std::string_view group :
+         {"/train", "/layout", "/techniques/recompute", "/techniques/offload", "/techniques/lora",
+          "/techniques/qat"}) {
         INFO(group);
         for (const auto& [key, description] : properties_of(group).items()) {
             const auto members = knobs_of(group);

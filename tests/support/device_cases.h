@@ -192,6 +192,41 @@ inline std::vector<OpCase> routing_cases() {
     return cases;
 }
 
+/// Fake quantization, and the gradient of weights: of any dtype, whatever x's. Every device gives
+/// the same bits.
+inline std::vector<OpCase> fake_quantize_cases() {
+    struct Sizes {
+        OpInput x;
+        std::int64_t group;
+    };
+    // Groups for lanes of a warp, one or two loads each, and one by one; for a block, kept, read
+    // twice and one by one; more groups than there are teams; last groups that are shorter.
+    const std::vector<Sizes> sizes{
+        {real({5, 7}), 0},        {real({3, 37}), 5},          {real({4, 72}), 32},
+        {real({300, 264}), 32},   {block({6, 64}, 96), 32},    {block({3, 256}, 264), 128},
+        {block({4, 33}, 35), 32}, {real({2, 3, 40}), 16},      {real({2, 1024}), 512},
+        {real({3, 512}), 256},    {real({2, 201}), 200},       {real({3, 301}), 0},
+        {real({2, 1600}), 1000},  {real({150, 528}), 0},       {block({3, 4096}, 4104), 0},
+        {real({1, 16400}), 0},    {real({3, 40}), 100},        {real({7, 96}), 20},
+        {real({200, 256}), 32},   {block({2, 1000}, 1001), 0}, {real({2, 4104}), 2000},
+        {real({1, 1}), 0},
+    };
+    std::vector<OpCase> cases;
+    for (const auto& [x, group] : sizes) {
+        for (const bool symmetric : {false, true}) {
+            const FakeQuantization to{
+                .bits = symmetric ? 4 : 8, .group = group, .symmetric = symmetric};
+            cases.push_back({.op = FakeQuantize{.to = to}, .inputs = {x}, .differentiated = {0}});
+            OpInput gradient = frozen(x.shape);
+            gradient.dtype = symmetric ? DType::f32 : DType::bf16;
+            cases.push_back({.op = FakeQuantizeGrad{.to = to},
+                             .inputs = {x, gradient},
+                             .phase = Phase::update});
+        }
+    }
+    return cases;
+}
+
 inline std::vector<OpCase> other_cases() {
     using enum CollectiveKind;
     std::vector<OpCase> cases{

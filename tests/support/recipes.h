@@ -10,7 +10,7 @@ namespace headroom::test {
 /// Random legal recipes over a small model: every technique with the others.
 class Recipes {
 public:
-    explicit Recipes(unsigned seed) : random_(seed) {}
+    explicit Recipes(unsigned seed) : random_(seed), rounding_(seed) {}
 
     PlanRequest next() {
         PlanRequest r = request_for(model(), 64 * pick({1, 2, 4}));
@@ -31,6 +31,7 @@ public:
         r.adapter.double_quant = flip();
         r.adapter.paged_optimizer = flip();
         r.adapter.dropout = flip() ? 0.05 : 0.0;
+        if (rounding_() % 3 == 0) qat(r);
         r.hardware.gpus = r.layout.world();
         return r;
     }
@@ -89,7 +90,15 @@ private:
         if (r.offload.activations) r.train.micro_batch = 64;
     }
 
+    void qat(PlanRequest& r) {
+        if (r.adapter.kind != AdapterKind::none) r.adapter.kind = AdapterKind::lora;
+        r.qat.weights = static_cast<QatType>(rounding_() % 3);
+        r.qat.group = rounding_() % 3 * 24;
+        if (r.layout.tensor == 1) r.qat.activations = static_cast<QatType>(rounding_() % 3);
+    }
+
     std::mt19937 random_;
+    std::mt19937 rounding_;  ///< apart, so that the other techniques meet as they did without it
 };
 
 }  // namespace headroom::test

@@ -40,6 +40,8 @@ struct Tolerances {
 };
 /// Sums are taken in another order and rounded once.
 inline constexpr Tolerances kSumTolerances{.f32 = 3e-6, .bf16 = 8e-3, .f16 = 1e-3};
+/// Every device computes the same, in the same order or in one that does not matter.
+inline constexpr Tolerances kSameBits{.f32 = 0.0, .bf16 = 0.0, .f16 = 0.0};
 /// Probabilities are rounded to 16 bits between the two products, on the GPU unnormalized.
 inline constexpr Tolerances kAttentionTolerances{.f32 = 1e-5, .bf16 = 1e-2, .f16 = 2e-3};
 

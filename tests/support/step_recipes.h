@@ -35,6 +35,21 @@ inline std::vector<PlanRequest> recipes() {
     add([](PlanRequest& r) { r.adapter.kind = AdapterKind::lora; });
     add([](PlanRequest& r) { r.adapter.kind = AdapterKind::qlora; });
     add([](PlanRequest& r) { r.adapter.kind = AdapterKind::dora; });
+    add([](PlanRequest& r) { r.qat = {.weights = QatType::int4, .group = 16}; });
+    add([](PlanRequest& r) {
+        r.qat = {.weights = QatType::int8, .group = 0, .activations = QatType::int8};
+        r.train.compute = DType::bf16;
+        r.train.accumulation = 2;
+    });
+    add([](PlanRequest& r) {
+        r.qat = {.weights = QatType::int4, .activations = QatType::int8};
+        r.adapter.kind = AdapterKind::lora;
+    });
+    add([](PlanRequest& r) {
+        r.qat.weights = QatType::int4;
+        r.hardware.gpus = r.layout.data = 4;
+        r.layout.zero = 3;
+    });
     add([](PlanRequest& r) { r.offload.optimizer = Tier::cpu; });
     for (const auto tier : {Tier::cpu, Tier::nvme}) {
         add([&](PlanRequest& r) { r.offload.optimizer = r.offload.parameters = tier; });
@@ -55,6 +70,11 @@ inline std::vector<PlanRequest> recipes() {
     add([](PlanRequest& r) {
         r.model.moe = MoeSpec{.experts = 4, .top_k = 2, .expert_width = 24, .aux_loss = 0.01};
         r.model.moe_layers = {false, true, true, true};
+    });
+    add([](PlanRequest& r) {
+        r.model.moe = MoeSpec{.experts = 4, .top_k = 2, .expert_width = 24, .aux_loss = 0.01};
+        r.model.moe_layers = {false, true, true, true};
+        r.qat = {.weights = QatType::int8, .activations = QatType::int8};
     });
     return list;
 }

@@ -35,7 +35,10 @@ void GroupedLinear::backward(Tape& tape, const OpNode& node) const {
         const GroupedGradWeight grad{.bias = bias, .accumulation = tape.accumulation(parameter)};
         tape.emit_into(grad, std::array{x, dy, counts}, parameter, std::array{parameter});
     };
-    if (tape.trains(weight)) write(weight, false);
+    if (const TensorId parameter = tape.parameter(weight); tape.trains(parameter)) {
+        write(parameter, false);
+        tape.pass_through(weight);
+    }
     if (node.in_count == 4 && tape.trains(tape.in(node, 3))) write(tape.in(node, 3), true);
     if (tape.wants(x)) {
         tape.give(x, tape.emit(GroupedGradInput{}, std::array{dy, weight, counts}, x)[0]);

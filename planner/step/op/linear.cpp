@@ -28,9 +28,11 @@ void give_input_gradient(Tape& tape, TensorId x, TensorId dy, TensorId weight, d
 }
 
 void write_weight_gradient(Tape& tape, TensorId weight, TensorId x, TensorId dy, double scale) {
-    if (!tape.trains(weight)) return;
-    const LinearGradWeight grad{.scale = scale, .accumulation = tape.accumulation(weight)};
-    tape.emit_into(grad, std::array{x, dy}, weight, std::array{weight});
+    const TensorId parameter = tape.parameter(weight);
+    if (!tape.trains(parameter)) return;
+    const LinearGradWeight grad{.scale = scale, .accumulation = tape.accumulation(parameter)};
+    tape.emit_into(grad, std::array{x, dy}, parameter, std::array{parameter});
+    tape.pass_through(weight);
 }
 
 }  // namespace

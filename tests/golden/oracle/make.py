@@ -13,7 +13,9 @@ model.safetensors) and beside it
   oracle.json         losses: of the weights as stored, then after each optimizer step; the settings
 
 NAME-lora/ and NAME-dora/ hold an adapter as PEFT saves it, with the same two files; merged/<tensor> are
-base weights with the adapter merged in. nf4.safetensors holds what bitsandbytes' own code gives.
+base weights with the adapter merged in. NAME-qat*/ hold the two files of a model whose linear layers
+torchao rounds in training, and in oracle.json how. nf4.safetensors holds what bitsandbytes' own code gives,
+fake_quantize.safetensors what torchao's does.
 """
 
 import copy
@@ -129,7 +131,7 @@ def loss_of(model, tokens, targets):
     return F.cross_entropy(logits.float().view(-1, VOCAB), targets.view(-1))
 
 
-def train(model, tokens, targets):
+def train(model, tokens, targets, steps=STEPS):
     """-> losses before each of the steps and after the last, gradients of the first."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     groups = [{"params": [p for p in trained.values() if p.dim() > 1],
@@ -138,7 +140,7 @@ def train(model, tokens, targets):
     optimizer = torch.optim.AdamW(groups, lr=ADAMW["learning_rate"],
                                   betas=(ADAMW["beta1"], ADAMW["beta2"]), eps=ADAMW["epsilon"])
     losses, gradients = [], {}
-    for step in range(STEPS):
+    for step in range(steps):
         optimizer.zero_grad()
         loss = loss_of(model, tokens, targets)
         loss.backward()
@@ -147,15 +149,17 @@ def train(model, tokens, targets):
             gradients = {n: p.grad.clone() for n, p in trained.items()}
         torch.nn.utils.clip_grad_norm_(list(trained.values()), ADAMW["clip"])
         optimizer.step()
-    losses.append(loss_of(model, tokens, targets).item())
+    if steps > 1:
+        losses.append(loss_of(model, tokens, targets).item())
     return losses, gradients
 
 
-def well_conditioned(model, tokens, targets):
+def well_conditioned(model, tokens, targets, steps=STEPS, double=None):
     """Whether fp32 and fp64 agree, so that what differs from this is wrong and not bad luck: in the
     gradients, and in ten steps (Adam makes a step of full length of a gradient next to nothing)."""
-    losses, gradients = train(copy.deepcopy(model), tokens, targets)
-    double_losses, double_gradients = train(copy.deepcopy(model).double(), tokens, targets)
+    losses, gradients = train(copy.deepcopy(model), tokens, targets, steps)
+    double_losses, double_gradients = train(double or copy.deepcopy(model).double(), tokens,
+                                            targets, steps)
     largest = max(g.norm() for g in gradients.values())
     return (all(abs(a - b) < 2e-6 * b for a, b in zip(losses, double_losses)) and
             all((gradients[n] - g).norm() < 2e-6 * max(g.norm(), 0.1 * largest)
@@ -280,6 +284,80 @@ def stored_name(name):
     return name.replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
 
 
+def rounded(base, weights, group, activations):
+    """The base model with torchao's fake quantization in all linear layers but the head."""
+    from torchao.quantization import quantize_
+    from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
+
+    types = {"int4": torch.int4, "int8": torch.int8}
+    model = hf.AutoModelForCausalLM.from_pretrained(ROOT / base, attn_implementation="eager",
+                                                    dtype=torch.float32)
+    across = {"group_size": group} if group else {"granularity": "per_channel"}
+    quantize_(model, QATConfig(
+        weight_config=IntxFakeQuantizeConfig(types[weights], **across),
+        activation_config=IntxFakeQuantizeConfig(types[activations], "per_token",
+                                                 is_symmetric=False) if activations else None,
+        step="prepare"), lambda module, name: isinstance(module, torch.nn.Linear) and
+        name != "lm_head")
+    return model.train()
+
+
+class Rounded(torch.nn.Linear):
+    """The same in fp64, which torchao does not take, but for the codes: the largest number of a group
+    lies in the middle between two of them, so fp32 decides."""
+
+    def __init__(self, linear, weights, group, activations):
+        super().__init__(linear.in_features, linear.out_features, bias=False)
+        self.weight = linear.weight
+        self.kinds = {"int4": 4, "int8": 8}.get(weights), group, bool(activations)
+
+    @staticmethod
+    def straight(x, bits, symmetric):
+        low, high = -2.0 ** (bits - 1), 2.0 ** (bits - 1) - 1
+        single = x.detach().float()
+        least, most = single.amin(-1, True).clamp(max=0), single.amax(-1, True).clamp(min=0)
+        scale = (torch.maximum(-least, most) * 2 if symmetric else most - least) / (high - low)
+        zero = 0.0 if symmetric else low - torch.round(least / scale)
+        code = torch.round(single * (1.0 / scale)) + zero
+        passed = x * ((code >= low) & (code <= high))
+        return passed + ((code.clamp(low, high) - zero) * scale - passed).detach()
+
+    def forward(self, x):
+        bits, group, activations = self.kinds
+        rows = self.weight.view(-1, group or self.in_features)
+        weight = self.straight(rows, bits, True).view_as(self.weight)
+        return F.linear(self.straight(x, 8, False) if activations else x, weight)
+
+
+def rounded_in_double(base, *kinds):
+    model = hf.AutoModelForCausalLM.from_pretrained(ROOT / base, attn_implementation="eager",
+                                                    dtype=torch.float64)
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, torch.nn.Linear) and name != "lm_head":
+                setattr(module, name, Rounded(child, *kinds))
+    return model.train()
+
+
+def make_qat(seed, folder, base, weights, group, activations):
+    """Of one step: the next would begin with weights that differ in their last bit and so, where a
+    group's largest is concerned, in a code. Seeds decide about the tokens until fp32 and fp64 agree."""
+    folder = fresh(folder)
+    for at in seeds(seed):
+        tokens, targets = batch(torch.Generator().manual_seed(at))
+        model = rounded(base, weights, group, activations)
+        double = rounded_in_double(base, weights, group, activations)
+        if well_conditioned(model, tokens, targets, 1, double):
+            break
+    else:
+        raise RuntimeError(f"no batch for {folder.name}")
+    losses, gradients = train(model, tokens, targets, 1)
+    tensors = {"tokens": tokens.int(), "targets": targets.int()}
+    tensors |= {f"gradient/{n}": g for n, g in gradients.items()}
+    write(folder, tensors, settings(losses=losses, base=base, weights=weights, group=group,
+                                    activations=activations or "none"))
+
+
 def make_nf4(seed):
     """bitsandbytes' codes of a matrix of 288 blocks, plain scales and scales quantized in their turn."""
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -299,6 +377,59 @@ def make_nf4(seed):
     save_file({n: t.contiguous() for n, t in tensors.items()}, ROOT / "nf4.safetensors")
 
 
+def fake_quantize_rows(generator):
+    """Rows of 64: of two sizes, of zeros, on one side of 0, too small for a scale of their own, and of
+    halves that 4 bits round to even (the scale of their groups is 1)."""
+    normal = torch.randn((6, 64), generator=generator)
+    halves = torch.randint(-8, 7, (64,), generator=generator) + 0.5
+    halves[::32] = 7.5
+    return torch.stack([normal[0], 100.0 * normal[1], 0.0 * normal[2], normal[3].abs(),
+                        1e-7 * normal[4], halves])
+
+
+def fake_quantize(x, bits, group, kind):
+    """-> x fake quantized, with its gradient on the tape; the scale is a constant, as in QAT."""
+    from torchao.quantization import quant_primitives as ao
+
+    low, high, block = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, (1, group)
+    scale, zero = ao.choose_qparams_affine(x, ao.MappingType[kind], block, torch.int8, low, high)
+    return ao._fake_quantize_affine(x, block, scale, zero, torch.int32, low, high)
+
+
+def check_fake_quantizers(x):
+    """What torchao's own module computes."""
+    from torchao.quantization import qat
+
+    def module(*config, **more):
+        return qat.IntxFakeQuantizer(qat.IntxFakeQuantizeConfig(*config, **more))(x)
+
+    assert torch.equal(fake_quantize(x, 4, 32, "SYMMETRIC"), module(torch.int4, group_size=32))
+    assert torch.equal(fake_quantize(x, 8, 64, "SYMMETRIC"), module(torch.int8, "per_channel"))
+    assert torch.equal(fake_quantize(x, 8, 64, "ASYMMETRIC"),
+                       module(torch.int8, "per_token", is_symmetric=False))
+
+
+def make_fake_quantize(seed):
+    """torchao's fake quantization of a matrix and the gradient of it by its own backward pass."""
+    generator = torch.Generator().manual_seed(seed)
+    x = fake_quantize_rows(generator)
+    check_fake_quantizers(x)
+    dy = torch.randn(x.shape, generator=generator)
+    dy += 0.1 * dy.sign()  # a zero in the gradient is one that fake quantization made
+    tensors = {"x": x, "dy": dy}
+    for name, bits, group, kind in [("int4.group", 4, 32, "SYMMETRIC"),
+                                    ("int8.row", 8, 64, "SYMMETRIC"),
+                                    ("int8.token", 8, 64, "ASYMMETRIC"),
+                                    ("int4.asymmetric", 4, 32, "ASYMMETRIC")]:
+        leaf = x.clone().requires_grad_()
+        y = fake_quantize(leaf, bits, group, kind)
+        y.backward(dy)
+        tensors |= {f"{name}.y": y.detach(), f"{name}.dx": leaf.grad}
+    whole = fake_quantize(x.bfloat16().float(), 4, 32, "SYMMETRIC")
+    tensors["int4.group.y.bf16"] = whole.bfloat16()
+    save_file(tensors, ROOT / "fake_quantize.safetensors")
+
+
 def main():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -308,6 +439,9 @@ def main():
                                          ("gpt2", False)]):
         make_adapter(2000 + seed, base, dora)
     make_nf4(3000)
+    make_qat(4000, "llama-qat", "llama", "int4", 8, None)
+    make_qat(4001, "llama-qat-activations", "llama", "int8", 0, "int8")
+    make_fake_quantize(4000)
 
 
 if __name__ == "__main__":
