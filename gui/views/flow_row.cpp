@@ -20,6 +20,11 @@ bool grows(const QLayoutItem& item) { return (item.expandingDirections() & Qt::H
 
 FlowRow::FlowRow(QWidget* parent) : QLayout(parent) { setContentsMargins(0, 0, 0, 0); }
 
+/// A layout that ends takes itself out of the one that it is in, so each is taken out before.
+FlowRow::~FlowRow() {
+    while (count() > 0) delete FlowRow::takeAt(0);
+}
+
 void FlowRow::addItem(QLayoutItem* item) {
     if (auto* layout = item->layout()) addChildLayout(layout);
     m_items.emplace_back(item);

@@ -14,6 +14,11 @@ class FlowRow : public QLayout {
 
 public:
     explicit FlowRow(QWidget* parent = nullptr);
+    ~FlowRow() override;
+    FlowRow(const FlowRow&) = delete;
+    FlowRow& operator=(const FlowRow&) = delete;
+    FlowRow(FlowRow&&) = delete;
+    FlowRow& operator=(FlowRow&&) = delete;
 
     void addItem(QLayoutItem* item) override;
     [[nodiscard]] int count() const override { return static_cast<int>(m_items.size()); }
