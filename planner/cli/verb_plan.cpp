@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "planner/cli/completion.h"
@@ -106,8 +107,23 @@ SearchResult watched_search(const SearchRequest& request, const CommonOptions& c
     return result;
 }
 
-Answer ladder_answer(const PlanRequest& request, const Style& style) {
+/// A rung is what it is by its settings: one that is pinned to another value would not be read.
+void require_unpinned(const Ladder& rungs, const SearchRequest& request) {
+    for (const auto& name : request.pinned) {
+        const auto& pinned = knob(name);
+        const auto turned = [&](const Rung& rung) {
+            return pinned.get(rung.request) != pinned.get(request.base);
+        };
+        if (std::ranges::any_of(rungs.rungs, turned)) {
+            throw UsageError(fmt::format("--ladder sets {} itself: it cannot be pinned", name));
+        }
+    }
+}
+
+Answer ladder_answer(const SearchRequest& asked, const Style& style) {
+    const PlanRequest& request = asked.base;
     const auto rungs = ladder(request);
+    require_unpinned(rungs, asked);
     const auto first = rungs.first_fit;
     const auto brief = first ? rungs.rungs[*first].name : std::string("nothing fits");
     return {.text = subject_text(request, style) + "\n" + ladder_text(rungs, style),
@@ -183,7 +199,7 @@ Answer answer_plan(const Options& options, const Style& style) {
     const auto& asked = options.plan;
     const auto library = load_library(options.common);
     const auto request = search_request(asked, library);
-    if (asked.ladder) return ladder_answer(request.base, style);
+    if (asked.ladder) return ladder_answer(request, style);
     if (asked.gpu.empty()) {
         return offers_answer(reverse_answers(asked, request, std::nullopt, library.hardware),
                              style);

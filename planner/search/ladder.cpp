@@ -55,6 +55,7 @@ const char* offload_to_drives(PlanRequest& r) {
 }
 
 const char* adapter(PlanRequest& r, AdapterKind kind) {
+    if (kind == AdapterKind::qlora && r.qat.is_on()) return "matrices are rounded in training";
     r.adapter.kind = kind;
     return kApplied;
 }

@@ -206,7 +206,8 @@ TEST_CASE("AModelIsWrittenAndPlannedFrom") {
     auto written = read_json_file(file);
     written["origin"] = "inline";
     CHECK(again.json() == written);
-    CHECK(run_headroom("plan -q --gpu h100 --sequence 512 --ladder " + file).exit == 0);
+    CHECK(run_headroom("plan -q --gpu h100 --sequence 512 --ladder --pin qat=int8 " + file).exit ==
+          0);
     Json request = kRequest;
     request["model"] = file;
     CHECK(run_headroom("predict -q " + folder.add("request.json", request)).out ==

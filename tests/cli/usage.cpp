@@ -48,6 +48,8 @@ TEST_CASE("EveryFailureIsOneLineWithItsExitCode") {
         {"plan gpt2 --gpu h100 --ladder --global-batch 8", 2},
         {"plan gpt2 --gpu h100 --ladder --tokens 1e9 --budget-usd 5", 2},
         {"plan gpt2 --gpu h100 --ladder --engine hf", 2},
+        {"plan gpt2 --gpu h100 --ladder --pin zero=2", 2},
+        {"plan gpt2 --gpu h100 --ladder --pin compute=fp32", 2},
         {"plan gpt2 --cheapest-gpu --longest-sequence", 2},
         {"plan gpt2 --cheapest-gpu --largest-micro-batch", 2},
         {"plan gpt2 --cheapest-gpu --fewest-gpus", 2},

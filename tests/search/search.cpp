@@ -180,6 +180,18 @@ TEST_CASE("AdaptingAnEightBillionModelFitsACardThatFullFineTuningDoesNot") {
     CHECK(*found.ladder.first_fit > 0);
 }
 
+TEST_CASE("WhereMatricesAreRoundedInTrainingNoneIsQuantized") {
+    // Seventy billion frozen weights fit 80 GB in 4 bits alone.
+    SearchRequest request = on(preset("meta-llama/Llama-3.1-70B"), "h100-sxm5-80gb", 1);
+    request.base.train.goal = Goal::adapt;
+    CHECK(search(request).best->request.adapter.kind == AdapterKind::qlora);
+    request.base.qat.weights = QatType::int4;
+    const SearchResult found = search(request);
+    CHECK_FALSE(found.best);
+    REQUIRE(found.ladder.rungs.back().name == std::string("QLoRA"));
+    CHECK(found.ladder.rungs.back().skipped);
+}
+
 TEST_CASE("ARungThatDoesNotFitItsNodeSaysWhatIsShort") {
     PlanRequest request = on(preset("meta-llama/Llama-3.1-8B"), "rtx-4090", 1).base;
     request.hardware.profile.node.host_ram = gibibytes(16.0);
