@@ -205,8 +205,9 @@ constexpr std::array kKnobs{
                      "(quantization-aware)"),
     row<&Q::group>("qat_group", "/techniques/qat/group", "qat", {0, 1 << 20},
                    "columns of a matrix that share a scale; 0: a whole row"),
-    row<&Q::activations>("qat_activations", "/techniques/qat/activations", "qat", kAny,
-                         "and with what those matrices multiply rounded, a scale a token"),
+    row<&Q::activations>(
+        "qat_activations", "/techniques/qat/activations", "qat", kAny,
+        "round what those matrices multiply to this type as well, a scale a token"),
 };
 
 }  // namespace
