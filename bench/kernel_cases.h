@@ -105,6 +105,13 @@ inline std::vector<Case> cases(const Sizes& s) {
         {"head_loss",
          HeadLoss{},
          {stream, {{32000, s.width}, s.dtype, true}, {{s.tokens}, DType::i32}}},
+        {"head_loss beside a teacher",
+         HeadLoss{.teacher = {.on = true, .temperature = 2.0, .weight = 0.5}},
+         {stream,
+          {{32000, s.width}, s.dtype, true},
+          {{s.tokens}, DType::i32},
+          stream,
+          {{32000, s.width}, s.dtype}}},
     };
 }
 

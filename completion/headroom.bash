@@ -35,6 +35,10 @@ _headroom() {
             :
             return
             ;;
+        --teacher)
+            mapfile -t COMPREPLY < <(compgen -W "$(headroom model -q 2>/dev/null)" -f -- "$current")
+            return
+            ;;
         --goal)
             mapfile -t COMPREPLY < <(compgen -W "pretrain finetune adapt" -- "$current")
             return
@@ -60,7 +64,7 @@ _headroom() {
             return
             ;;
         --pin)
-            mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer= qat= qat_group= qat_activations=" -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer= qat= qat_group= qat_activations= distill_temperature= distill_weight=" -- "$current")
             return
             ;;
         --engine)
@@ -96,6 +100,10 @@ _headroom() {
             return
             ;;
         --init)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --init-teacher)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
@@ -197,7 +205,7 @@ _headroom() {
             ;;
         plan)
             if [[ $current == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "-h --help --gpu --gpus --node --usd-per-gpu-hour --goal --sequence --global-batch --tokens --budget-usd --optimize --pin --engine --ladder --longest-sequence --largest-micro-batch --fewest-gpus --cheapest-gpu --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --gpu --gpus --node --usd-per-gpu-hour --teacher --goal --sequence --global-batch --tokens --budget-usd --optimize --pin --engine --ladder --longest-sequence --largest-micro-batch --fewest-gpus --cheapest-gpu --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
                 mapfile -t COMPREPLY < <(compgen -W "$(headroom model -q 2>/dev/null)" -f -- "$current")
             fi
@@ -218,7 +226,7 @@ _headroom() {
             ;;
         run)
             if [[ $current == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "-h --help --detect --steps --rank --device --policy --attention --json-lines --anyway --data --data-format --init --init-adapter --save --merge --save-adapter --checkpoint --checkpoint-every --resume --seed --lr --schedule --warmup --weight-decay --beta1 --beta2 --epsilon --momentum --clip --loss-scale --growth-interval --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "-h --help --detect --steps --rank --device --policy --attention --json-lines --anyway --data --data-format --init --init-teacher --init-adapter --save --merge --save-adapter --checkpoint --checkpoint-every --resume --seed --lr --schedule --warmup --weight-decay --beta1 --beta2 --epsilon --momentum --clip --loss-scale --growth-interval --json -q --quiet --no-color -o --output --profiles --hardware-file" -- "$current")
             else
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
             fi

@@ -3,13 +3,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "kernels/cpu/clones.h"
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/elements.h"
+#include "kernels/cpu/distilled_loss.h"
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/runs.h"
+#include "kernels/cpu/logits.h"
 #include "kernels/cpu/vector_math.h"
 #include "kernels/cpu_table.h"
 #include "planner/base/error.h"
@@ -17,79 +16,11 @@
 namespace headroom {
 namespace {
 
-/// Logits of a row that are worked on at once; a vocabulary does not fit on the stack.
-constexpr std::int64_t kBlock = 512;
 /// As the ops declare them.
 constexpr std::int64_t kLossFlops = 4;
 constexpr std::int64_t kGradFlops = 3;
-
-/// What happens to logits before the softmax: z -> cap * tanh(scale * z / cap), or scale * z
-/// without a cap.
-template <class R>
-struct Shaping {
-    R scale{};
-    R cap{};
-
-    template <class Op>
-    static Shaping of(const Op& op) {
-        return {static_cast<R>(op.scale), static_cast<R>(op.softcap)};
-    }
-};
-
-template <class R>
-[[gnu::always_inline]] inline void shape_all(std::int64_t count, const Shaping<R>& shaping, R* z) {
-    const auto [scale, cap] = shaping;
-    if (cap > R{0}) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            z[i] = cap * hyperbolic_tangent(scale * z[i] / cap);
-        }
-    } else {
-        for (std::int64_t i = 0; i < count; ++i) z[i] *= scale;
-    }
-}
-HEADROOM_CLONES void shape(std::int64_t count, const Shaping<float>& shaping, float* z) {
-    shape_all(count, shaping, z);
-}
-void shape(std::int64_t count, const Shaping<double>& shaping, double* z) {
-    shape_all(count, shaping, z);
-}
-
-/// A sum of exponentials so far, each less the largest exponent so far.
-template <class R>
-struct ExponentialSum {
-    R largest = -std::numeric_limits<R>::infinity();
-    double sum = 0.0;
-};
-
-template <class R>
-[[gnu::always_inline]] inline R largest_of(std::int64_t count, const R* x, R largest) {
-    constexpr std::int64_t kLanes = 16;
-    std::array<R, kLanes> best{};
-    best.fill(largest);
-    std::int64_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) {
-        for (std::size_t k = 0; k < best.size(); ++k)
-            best[k] = std::max(best[k], x[i + static_cast<std::int64_t>(k)]);
-    }
-    for (; i < count; ++i) best[0] = std::max(best[0], x[i]);
-    return *std::ranges::max_element(best);
-}
-
-template <class R>
-[[gnu::always_inline]] inline void add_all(std::int64_t count, const R* x, ExponentialSum<R>& to) {
-    const R largest = largest_of(count, x, to.largest);
-    if (largest > to.largest) {
-        to.sum *= std::exp(static_cast<double>(to.largest) - static_cast<double>(largest));
-        to.largest = largest;
-    }
-    if (largest == -std::numeric_limits<R>::infinity()) return;  // nothing but -inf so far
-    to.sum += static_cast<double>(
-        lane_sum<R>(count, [&](std::int64_t i) { return exponential(x[i] - largest); }));
-}
-HEADROOM_CLONES void add(std::int64_t count, const float* x, ExponentialSum<float>& to) {
-    add_all(count, x, to);
-}
-void add(std::int64_t count, const double* x, ExponentialSum<double>& to) { add_all(count, x, to); }
+constexpr std::int64_t kDistilledLossFlops = 14;
+constexpr std::int64_t kDistilledGradFlops = 8;
 
 /// What makes gradients of shaped logits.
 template <class R>
@@ -121,37 +52,13 @@ void differentiate(std::int64_t count, const Slope<double>& slope, double hit, d
     differentiate_all(count, slope, hit, x);
 }
 
-/// A row of logits. Target < 0: the token is left out; beyond the row: it is in another shard of
-/// the vocabulary.
-template <class T>
-struct Row {
-    T* logits = nullptr;
-    std::int64_t columns = 0;
-    std::int64_t target = -1;
-    Shaping<Compute<T>> shaping{};
-
-    /// Shaped logits from `first` on.
-    void read(std::int64_t first, std::int64_t count, Compute<T>* to) const {
-        load_run(logits + first, count, to);
-        shape(count, shaping, to);
-    }
-    [[nodiscard]] bool has_target() const { return target >= 0 && target < columns; }
-};
-
-template <class T>
-Row<T> row_of(const MatrixView& logits, const std::int32_t* targets, std::int64_t r,
-              const Shaping<Compute<T>>& shaping) {
-    return {reinterpret_cast<T*>(logits.data) + r * logits.stride, logits.columns, targets[r],
-            shaping};
-}
-
 /// ln of the sum of exponentials, in one pass.
 template <class T>
 double log_sum_exp(const Row<T>& row) {
-    std::array<Compute<T>, kBlock> line{};
+    std::array<Compute<T>, kLogitBlock> line{};
     ExponentialSum<Compute<T>> total;
-    for (std::int64_t first = 0; first < row.columns; first += kBlock) {
-        const std::int64_t count = std::min(kBlock, row.columns - first);
+    for (std::int64_t first = 0; first < row.columns; first += kLogitBlock) {
+        const std::int64_t count = std::min(kLogitBlock, row.columns - first);
         row.read(first, count, line.data());
         add(count, line.data(), total);
     }
@@ -179,9 +86,9 @@ void write_gradient(const Row<T>& row, Compute<T> lse, Compute<T> scale, T* grad
     R at_target{};
     if (row.has_target()) row.read(row.target, 1, &at_target);
     differentiate(1, slope, R{1}, &at_target);
-    std::array<R, kBlock> line{};
-    for (std::int64_t first = 0; first < row.columns; first += kBlock) {
-        const std::int64_t count = std::min(kBlock, row.columns - first);
+    std::array<R, kLogitBlock> line{};
+    for (std::int64_t first = 0; first < row.columns; first += kLogitBlock) {
+        const std::int64_t count = std::min(kLogitBlock, row.columns - first);
         row.read(first, count, line.data());
         differentiate(count, slope, R{0}, line.data());
         store_run(line.data(), count, gradient + first);
@@ -240,47 +147,90 @@ struct HeadOperands {
     MatrixView x{};
     MatrixView weight{};
     const std::int32_t* targets = nullptr;
+    MatrixView teacher_x{};
+    MatrixView teacher_weight{};
     TensorView loss{};
     MatrixView dx{};
     MatrixView logits{};
+    MatrixView teacher_logits{};
     MatrixView dweight{};
 };
 
 HeadOperands operands_of(const HeadLoss& op, const Launch& launch) {
-    const std::size_t chunk = op.input_gradient ? 2 : 1;
-    if (launch.out.size() != chunk + (op.weight_gradient ? 2 : 1)) {
-        throw InternalError("head_loss with a weight gradient has nowhere to write it");
-    }
+    std::size_t at = 0;
     HeadOperands operands{.x = matrix(launch.in[0]),
                           .weight = matrix(launch.in[1]),
                           .targets = launch.in[2].as<std::int32_t>(),
-                          .loss = launch.out[0],
-                          .logits = matrix(launch.out[chunk])};
-    if (op.input_gradient) operands.dx = matrix(launch.out[1]);
-    if (op.weight_gradient) operands.dweight = matrix(launch.out[chunk + 1]);
+                          .loss = launch.out[at++]};
+    const std::size_t count = 2U + (op.input_gradient ? 1U : 0U) + (op.teacher.on ? 1U : 0U) +
+                              (op.weight_gradient ? 1U : 0U);
+    if (launch.out.size() != count) {
+        throw InternalError("head_loss with a weight gradient has nowhere to write it");
+    }
+    if (op.input_gradient) operands.dx = matrix(launch.out[at++]);
+    operands.logits = matrix(launch.out[at++]);
+    if (op.teacher.on) {
+        operands.teacher_x = matrix(launch.in[3]);
+        operands.teacher_weight = matrix(launch.in[4]);
+        operands.teacher_logits = matrix(launch.out[at++]);
+    }
+    if (op.weight_gradient) operands.dweight = matrix(launch.out[at]);
     return operands;
 }
 
-/// Losses of a chunk whose first token is `first`; where a gradient is asked for, the logits
-/// become theirs.
+/// A chunk of tokens: the first of them, and logits of theirs.
+struct Chunk {
+    std::int64_t first = 0;
+    MatrixView logits{};
+    MatrixView teacher_logits{};
+};
+
+/// The loss of one row, which becomes its gradient where one is asked for.
+template <class T>
+double lose(const HeadLoss&, const Row<T>& row, const Compute<T>* scale) {
+    const double lse = log_sum_exp(row);
+    const double loss = loss_of(row, lse);
+    if (scale != nullptr) {
+        write_gradient(row, static_cast<Compute<T>>(lse), *scale, row.logits);
+    }
+    return loss;
+}
+template <class T>
+double lose(const HeadLoss& op, const TaughtRow<T>& row, const Compute<T>* scale) {
+    const auto sums = sums_of(row, op.teacher);
+    const double loss = loss_of(row, op.teacher, sums);
+    if (scale != nullptr) write_gradient(row, op.teacher, sums, *scale);
+    return loss;
+}
+
+/// Losses of a chunk; where a gradient is asked for, the logits become theirs.
 void losses_of_chunk(const HeadLoss& op, const Launch& launch, const HeadOperands& operands,
-                     const MatrixView& logits, std::int64_t first) {
+                     const Chunk& chunk) {
+    const MatrixView& logits = chunk.logits;
     const bool gradient = op.input_gradient || op.weight_gradient;
     with_types(logits.dtype, [&](auto t, auto s) {
         using T = decltype(t);
         using S = decltype(s);
         const auto shaping = Shaping<S>::of(op);
+        const auto taught = Shaping<S>::of(op.teacher);
         const S scale = gradient ? static_cast<S>(launch.scalars->gradient_scale) : S{0};
+        const S* const slope = gradient ? &scale : nullptr;
+        const std::int32_t* targets = operands.targets + chunk.first;
 #pragma omp parallel for schedule(static) if (worth_threads(logits))
         for (std::int64_t r = 0; r < logits.rows; ++r) {
-            const Row<T> row = row_of<T>(logits, operands.targets + first, r, shaping);
-            const double lse = log_sum_exp(row);
-            operands.loss.as<S>()[first + r] = static_cast<S>(loss_of(row, lse));
-            if (gradient) write_gradient(row, static_cast<S>(lse), scale, row.logits);
+            const Row<T> row = row_of<T>(logits, targets, r, shaping);
+            const double loss =
+                op.teacher.on
+                    ? lose(op,
+                           TaughtRow<T>{row, row_of<T>(chunk.teacher_logits, targets, r, taught)},
+                           slope)
+                    : lose(op, row, slope);
+            operands.loss.as<S>()[chunk.first + r] = static_cast<S>(loss);
         }
     });
-    const std::int64_t flops = kLossFlops + (gradient ? kGradFlops : 0);
-    count_vector(launch, flops * logits.rows * logits.columns);
+    const std::int64_t loss = op.teacher.on ? kDistilledLossFlops : kLossFlops;
+    const std::int64_t grad = op.teacher.on ? kDistilledGradFlops : kGradFlops;
+    count_vector(launch, (loss + (gradient ? grad : 0)) * logits.rows * logits.columns);
 }
 
 /// Logits, losses and both gradients, a chunk of tokens after the other.
@@ -291,15 +241,21 @@ void head_loss_cpu(const HeadLoss& op, const Launch& launch) {
     for (std::int64_t first = 0; first < operands.x.rows; first += step) {
         const std::int64_t tokens = std::min(step, operands.x.rows - first);
         const MatrixView x = row_block(operands.x, first, tokens);
-        const MatrixView logits = row_block(operands.logits, 0, tokens);
-        multiply({.a = {x}, .b = {operands.weight, Form::transposed}}, logits, launch);
-        losses_of_chunk(op, launch, operands, logits, first);
+        Chunk chunk{.first = first, .logits = row_block(operands.logits, 0, tokens)};
+        multiply({.a = {x}, .b = {operands.weight, Form::transposed}}, chunk.logits, launch);
+        if (op.teacher.on) {
+            chunk.teacher_logits = row_block(operands.teacher_logits, 0, tokens);
+            multiply({.a = {row_block(operands.teacher_x, first, tokens)},
+                      .b = {operands.teacher_weight, Form::transposed}},
+                     chunk.teacher_logits, launch);
+        }
+        losses_of_chunk(op, launch, operands, chunk);
         if (op.input_gradient) {
-            multiply({.a = {logits}, .b = {operands.weight}}, row_block(operands.dx, first, tokens),
-                     launch);
+            multiply({.a = {chunk.logits}, .b = {operands.weight}},
+                     row_block(operands.dx, first, tokens), launch);
         }
         if (op.weight_gradient) {
-            multiply({.a = {logits, Form::transposed},
+            multiply({.a = {chunk.logits, Form::transposed},
                       .b = {x},
                       .plus = add ? operands.dweight : MatrixView{}},
                      operands.dweight, launch);

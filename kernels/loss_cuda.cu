@@ -4,6 +4,8 @@
 
 #include "kernels/cuda_table.h"
 #include "kernels/device/blas.h"
+#include "kernels/device/distilled_loss.cuh"
+#include "kernels/device/logits.cuh"
 #include "kernels/device/loss_sum.h"
 #include "kernels/device/number.cuh"
 #include "kernels/device/reduce.cuh"
@@ -15,31 +17,9 @@ namespace {
 
 using namespace device;
 
-/// One block a row: a vocabulary keeps this many threads busy, and half as many rows fit a
-/// processor as with twice the registers.
-constexpr int kThreads = 512;
+/// Half as many rows fit a processor as with twice the registers.
+constexpr int kThreads = kLogitThreads;
 constexpr int kBlocksPerProcessor = 3;
-constexpr float kLog2E = 1.44269504F;
-
-/// What happens to logits before the softmax: z -> cap * tanh(scale * z / cap).
-struct Shaping {
-    float scale = 1.0F;
-    float cap = 0.0F;
-
-    template <class AnyLoss>
-    static Shaping of(const AnyLoss& op) {
-        return {static_cast<float>(op.scale), static_cast<float>(op.softcap)};
-    }
-    __device__ __forceinline__ float operator()(float z) const {
-        return cap > 0.0F ? cap * tanhf(scale * z / cap) : scale * z;
-    }
-    /// d(shaped)/d(z), from what z became.
-    __device__ __forceinline__ float slope(float shaped) const {
-        if (cap <= 0.0F) return scale;
-        const float part = shaped / cap;
-        return scale * (1.0F - part * part);
-    }
-};
 
 /// Rows of logits and what becomes of them; no pointer: not asked for. A target < 0 leaves its
 /// token out; one beyond the row lies in another shard of the vocabulary. What a row's last wide
@@ -57,9 +37,6 @@ struct LossRows {
     Shaping shaping{};
     const StepScalars* scalars = nullptr;
 };
-
-/// e^x
-__device__ __forceinline__ float exponential(float x) { return exp2f(x * kLog2E); }
 
 /// ln of the sum of exponentials of a row: the largest value, and what is left.
 struct LogSumExp {
@@ -216,6 +193,13 @@ TensorView aligned_rows(const TensorView& chunk) {
     return aligned;
 }
 
+/// With the columns that a wide access may touch.
+TensorView with_room(const TensorView& chunk) {
+    TensorView room = chunk;
+    room.shape = {chunk.rows(), chunk.stride};
+    return room;
+}
+
 /// Losses of the tokens from `first` on, whose logits become their gradient where one is asked for.
 void losses_of_chunk(const HeadLoss& op, const Launch& launch, const TensorView& chunk,
                      std::int64_t first, std::int64_t tokens) {
@@ -228,20 +212,50 @@ void losses_of_chunk(const HeadLoss& op, const Launch& launch, const TensorView&
             rows.gradient = chunk.as<T>();
             rows.gradient_stride = chunk.stride;
         }
-        TensorView room = chunk;  // columns that a wide access may touch
-        room.shape = {chunk.rows(), chunk.stride};
+        const TensorView room = with_room(chunk);
         launch_rows<Pass::loss>(rows, tokens, {&room}, launch.stream);
+    });
+}
+
+/// The same beside a teacher's logits.
+void taught_losses_of_chunk(const HeadLoss& op, const Launch& launch, const TensorView& chunk,
+                            const TensorView& taught, std::int64_t first, std::int64_t tokens) {
+    if (tokens == 0) return;
+    with_float(chunk.dtype, [&](auto t) {
+        using T = decltype(t);
+        const auto logits = rows_of_logits<T>(op, chunk, launch);
+        const TaughtRows<T> rows{.student = chunk.as<T>(),
+                                 .student_stride = chunk.stride,
+                                 .teacher = taught.as<T>(),
+                                 .teacher_stride = taught.stride,
+                                 .targets = launch.in[2].as<std::int32_t>() + first,
+                                 .loss = launch.out[0].as<float>() + first,
+                                 .gradient = op.input_gradient || op.weight_gradient,
+                                 .columns = logits.columns,
+                                 .shaping = logits.shaping,
+                                 .taught = Shaping::of(op.teacher),
+                                 .temperature = static_cast<float>(op.teacher.temperature),
+                                 .weight = static_cast<float>(op.teacher.weight),
+                                 .scalars = launch.scalars};
+        const TensorView room = with_room(chunk);
+        const TensorView taught_room = with_room(taught);
+        with_width<T>({&room, &taught_room}, [&](auto width) {
+            launch_kernel(taught_kernel<T, decltype(width)::value>, {static_cast<unsigned>(tokens)},
+                          {kThreads}, 0, launch.stream, rows);
+        });
     });
 }
 
 /// Where the outputs of a HeadLoss stand among launch.out.
 struct HeadOutputs {
     std::size_t chunk;
+    std::size_t teacher_chunk;
     std::size_t count;
 };
 HeadOutputs outputs_of(const HeadLoss& op) {
     const std::size_t chunk = op.input_gradient ? 2 : 1;
-    return {chunk, chunk + (op.weight_gradient ? 2 : 1)};
+    const std::size_t last = chunk + (op.teacher.on ? 1 : 0);
+    return {chunk, last, last + (op.weight_gradient ? 2 : 1)};
 }
 
 /// visit(first, count) of a vocabulary's ids: as many as cuBLASLt's fastest kernels take, a
@@ -251,6 +265,18 @@ void each_part(std::int64_t vocabulary, const Visit& visit) {
     const std::int64_t whole = vocabulary / kAlignedRow * kAlignedRow;
     if (whole > 0) visit(std::int64_t{0}, whole);
     if (whole < vocabulary) visit(whole, vocabulary - whole);
+}
+
+/// logits = x W^T.
+void multiply_head(const Matrix& x, const Matrix& weight, const Matrix& logits,
+                   const Launch& launch) {
+    each_part(weight.rows, [&](std::int64_t id, std::int64_t ids) {
+        multiply_counted({.a = x,
+                          .b = rows_of(weight, id, ids),
+                          .b_stored = Stored::transposed,
+                          .d = columns_of(logits, id, ids)},
+                         launch.workspace, launch);
+    });
 }
 
 /// Logits, losses and both gradients, a chunk of tokens after the other.
@@ -265,6 +291,7 @@ void head_loss_cuda(const HeadLoss& op, const Launch& launch) {
     const Matrix all = matrix_of(launch.in[0]);
     const Matrix weight = matrix_of(launch.in[1]);
     const TensorView chunk = aligned_rows(launch.out[outputs.chunk]);
+    const TensorView taught = aligned_rows(launch.out[outputs.teacher_chunk]);
     const std::int64_t chunks = std::max(ceil_div(all.rows, chunk.rows()), std::int64_t{1});
     const std::int64_t step = ceil_div(all.rows, chunks);  // none is left with a few tokens
     bool add = adds(op.accumulation, launch);
@@ -272,13 +299,14 @@ void head_loss_cuda(const HeadLoss& op, const Launch& launch) {
         const std::int64_t tokens = std::min(step, all.rows - first);
         const Matrix x = rows_of(all, first, tokens);
         const Matrix logits = rows_of(matrix_of(chunk), 0, tokens);
-        each_part(weight.rows, [&](std::int64_t id, std::int64_t ids) {
-            multiply({.a = x,
-                      .b = rows_of(weight, id, ids),
-                      .b_stored = Stored::transposed,
-                      .d = columns_of(logits, id, ids)});
-        });
-        losses_of_chunk(op, launch, chunk, first, tokens);
+        multiply_head(x, weight, logits, launch);
+        if (op.teacher.on) {
+            multiply_head(rows_of(matrix_of(launch.in[3]), first, tokens), matrix_of(launch.in[4]),
+                          rows_of(matrix_of(taught), 0, tokens), launch);
+            taught_losses_of_chunk(op, launch, chunk, taught, first, tokens);
+        } else {
+            losses_of_chunk(op, launch, chunk, first, tokens);
+        }
         each_part(weight.rows, [&](std::int64_t id, std::int64_t ids) {
             const Matrix part = columns_of(logits, id, ids);
             if (op.input_gradient) {
@@ -310,8 +338,12 @@ std::string logits_refused(const Op&, const Launch& launch) {
 std::string head_loss_refused(const Op& op, const Launch& launch) {
     const DType x = launch.in[0].dtype;
     std::string refusal = dtype_refusal(x, launch.in[1].dtype, x);
-    if (refusal.empty() && std::get<HeadLoss>(op).weight_gradient) {
+    const auto& loss = std::get<HeadLoss>(op);
+    if (refusal.empty() && loss.weight_gradient) {
         refusal = dtype_refusal(x, x, launch.out.back().dtype);
+    }
+    if (refusal.empty() && loss.teacher.on) {
+        refusal = dtype_refusal(x, launch.in[3].dtype, launch.in[4].dtype);
     }
     return refusal;
 }

@@ -17,6 +17,9 @@ struct TermRow {
 /// What neither the knob table nor the report says already.
 constexpr TermRow kTerms[] = {
     {"Model", "What is trained: a preset of the catalogue, a config.json or a safetensors file."},
+    {"Teacher",
+     "Distillation: a model whose forward pass joins every micro-step, and whose distribution over "
+     "the vocabulary the trained model is asked for beside the tokens."},
     {"GPU", "A profile with capacity, bandwidth and dense peaks; each figure names its source."},
     {"GPUs", "All GPUs of the run. Those that no other degree takes are data parallel."},
     {"Nodes", "Machines of the node type; the GPUs follow from it."},

@@ -40,6 +40,18 @@ PlanRequest with_model(PlanRequest request, const std::string& name, const Model
     return request;
 }
 
+PlanRequest with_teacher(PlanRequest request, const std::string& name, const ModelSpec& teacher) {
+    request.distill.teacher_name = name;
+    request.distill.teacher = teacher;
+    return request;
+}
+
+PlanRequest without_teacher(PlanRequest request) {
+    request.distill.teacher_name.clear();
+    request.distill.teacher.reset();
+    return request;
+}
+
 PlanRequest with_gpu(PlanRequest request, const std::string& name, const HardwareProfile& profile) {
     request.hardware.gpu = name;
     request.hardware.profile = profile;

@@ -17,6 +17,9 @@ bool is_complete(const PlanRequest& request);
 // `validate`.
 
 PlanRequest with_model(PlanRequest request, const std::string& name, const ModelSpec& model);
+/// Distillation from a model; its name is empty where a file's travels in the document.
+PlanRequest with_teacher(PlanRequest request, const std::string& name, const ModelSpec& teacher);
+PlanRequest without_teacher(PlanRequest request);
 /// A GPU that lacks the compute dtype gets the best one it has: bf16, fp16, fp32.
 PlanRequest with_gpu(PlanRequest request, const std::string& name, const HardwareProfile& profile);
 /// Data parallelism takes the GPUs that the other degrees leave, where they divide.

@@ -22,17 +22,28 @@ QString detected_file() {
 
 }  // namespace
 
-void RequestPage::chooseModel(const QString& name) {
+template <class Edit>
+void RequestPage::takeModel(const QString& name, const QString& text, Edit with) {
     try {
         const auto asked = name.toStdString();
         const auto spec = m_session.library.model(asked, "/model");
         // A preset is named in the document, a file's model travels in it.
         const auto preset = find_preset(asked, preset_ids(m_session.library.profiles_root));
-        edit(with_model(m_session.document.request(), preset.value_or(""), spec), tr("model"));
+        edit(with(m_session.document.request(), preset.value_or(""), spec), text);
     } catch (const InputError& error) {
         m_session.tell(QString::fromUtf8(error.what()));
         refresh();
     }
+}
+
+void RequestPage::chooseModel(const QString& name) { takeModel(name, tr("model"), with_model); }
+
+void RequestPage::chooseTeacher(const QString& name) {
+    takeModel(name, tr("teacher"), with_teacher);
+}
+
+void RequestPage::clearTeacher() {
+    edit(without_teacher(m_session.document.request()), tr("teacher"));
 }
 
 void RequestPage::chooseGpu(const QString& name) {

@@ -106,6 +106,10 @@ void RequestPage::refresh() {
                                 .arg(request.model.hidden))
             : QString());
     m_modelNote->setVisible(has_model);
+    const auto& distill = request.distill;
+    m_teacher->showName(!distill.is_on()               ? QString()
+                        : distill.teacher_name.empty() ? text(distill.teacher->name)
+                                                       : text(distill.teacher_name));
     m_gpu->showName(text(hardware.profile.id));
     m_gpuNote->setVisible(!hardware.profile.id.empty());
     m_gpuNote->setText(

@@ -31,6 +31,8 @@ public:
 
 public Q_SLOTS:
     void chooseModel(const QString& name);
+    void chooseTeacher(const QString& name);
+    void clearTeacher();
     void chooseGpu(const QString& name);
     /// Measures this machine with headroom-run and takes its profile.
     void chooseThisMachine();
@@ -53,6 +55,9 @@ private:
                          PlanRequest (*with)(PlanRequest, std::int64_t));
     void fillNodes();
     void takeMachine();
+    /// Takes a named model, or tells why there is none.
+    template <class Edit>
+    void takeModel(const QString& name, const QString& text, Edit with);
     void refresh();
     void edit(const PlanRequest& next, const QString& text, const QString& field = {});
 
@@ -60,6 +65,7 @@ private:
     KnobModel m_knobs{};
     NamePicker* m_model = nullptr;
     QLabel* m_modelNote = nullptr;
+    NamePicker* m_teacher = nullptr;
     NamePicker* m_gpu = nullptr;
     QLabel* m_gpuNote = nullptr;
     NumberBox* m_gpus = nullptr;

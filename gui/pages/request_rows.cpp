@@ -57,6 +57,14 @@ void RequestPage::addModel(QFormLayout& rows) {
     rows.addRow(tr("&Model"), m_model);
     rows.addRow(QString(), m_modelNote);
     rows.addRow(QString(), open);
+    m_teacher = new NamePicker(model_names(m_session.library), tr("none"), this);
+    m_teacher->setObjectName(QStringLiteral("teacher"));
+    m_teacher->setAccessibleName(tr("Teacher"));
+    m_teacher->setAccessibleDescription(
+        tr("A model that this one learns from (distillation); empty: none"));
+    rows.addRow(tr("Teacher"), m_teacher);
+    connect(m_teacher, &NamePicker::picked, this, &RequestPage::chooseTeacher);
+    connect(m_teacher, &NamePicker::cleared, this, &RequestPage::clearTeacher);
     connect(m_model, &NamePicker::picked, this, &RequestPage::chooseModel);
     connect(open, &QPushButton::clicked, this, &RequestPage::openRequested);
 }

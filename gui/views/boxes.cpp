@@ -148,7 +148,11 @@ QStringList NamePicker::matches(const QString& typed) const {
 
 void NamePicker::finish() {
     const auto typed = text().trimmed();
-    if (typed.isEmpty() || typed == m_shown) return;
+    if (typed == m_shown) return;
+    if (typed.isEmpty()) {
+        Q_EMIT cleared();
+        return;
+    }
     const auto found = matches(typed);
     const auto name = m_names.contains(typed) || found.isEmpty() ? typed : found.first();
     showName(name);

@@ -85,6 +85,8 @@ public:
 Q_SIGNALS:
     /// Return was pressed or a row taken: a known name, or what was typed.
     void picked(QString name);
+    /// Return was pressed where a name was taken out.
+    void cleared();
 
 protected:
     void focusInEvent(QFocusEvent* event) override;

@@ -26,6 +26,10 @@ public:
           pointer_(std::move(pointer)) {}
 
     [[nodiscard]] const std::string& pointer() const { return pointer_; }
+    /// What is wrong, without where.
+    [[nodiscard]] std::string sentence() const {
+        return std::string(what()).substr(pointer_.empty() ? 0 : pointer_.size() + 2);
+    }
 
 private:
     std::string pointer_;

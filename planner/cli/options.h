@@ -21,6 +21,7 @@ struct CommonOptions {
 
 struct PlanOptions {
     std::string model{};
+    std::string teacher{};  ///< empty: no distillation
     std::string gpu{};
     std::int64_t gpus = 1;
     std::string node{};

@@ -46,8 +46,11 @@ std::vector<std::string> listed_words(const std::string& type) {
 
 /// What the value of an option or argument may be where its type does not tell.
 void add_values(OptionWords& words, const std::string& name) {
-    const std::vector<std::pair<std::string, const char*>> commands{
-        {"--gpu", kGpus}, {"--node", kNodes}, {"model", kModels}, {"name", kGpus}};
+    const std::vector<std::pair<std::string, const char*>> commands{{"--gpu", kGpus},
+                                                                    {"--node", kNodes},
+                                                                    {"model", kModels},
+                                                                    {"--teacher", kModels},
+                                                                    {"name", kGpus}};
     for (const auto& [key, command] : commands) {
         if (name == key) words.command = command;
     }

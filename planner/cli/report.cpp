@@ -42,8 +42,7 @@ std::string remedies_text(const Shortfall& shortfall) {
 constexpr std::array<std::string_view, 3> kGoalWords{"pre-training", "full fine-tuning",
                                                      "fine-tuning of adapters"};
 
-std::string model_line(const PlanRequest& request) {
-    const auto& model = request.model;
+std::string model_line(const ModelSpec& model) {
     return fmt::format("{} ({}: {} parameters, {} layer{} of width {})", printable(model.name),
                        model.family, with_thousands(count_parameters(model).total()), model.layers,
                        plural(model.layers), model.hidden);
@@ -114,8 +113,11 @@ std::string verdict_text(const Plan& plan, const Style& style) {
 
 std::string subject_text(const PlanRequest& request, const Style& style) {
     Table table({Align::left, Align::left}, 0);
-    table.add({style.heading("Model"), model_line(request)});
+    table.add({style.heading("Model"), model_line(request.model)});
     if (request.model.mtp_layers > 0) table.add({"", prediction_line(request.model)});
+    if (const auto& teacher = request.distill.teacher) {
+        table.add({style.heading("Teacher"), model_line(*teacher)});
+    }
     table.add({style.heading("Hardware"), hardware_line(request)});
     table.add({style.heading("Run"), run_line(request)});
     return table.text();

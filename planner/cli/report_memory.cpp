@@ -39,6 +39,9 @@ std::string categories_table(const Prediction& predicted) {
     table.add({"", "GiB", "of GPU"});
     for (std::size_t i = 0; i < kRoles; ++i) {
         add_category(table, kRoleNames[i], device.by_role[i], predicted.capacity);
+        if (static_cast<Role>(i) != Role::parameter || predicted.teacher == Bytes{}) continue;
+        table.add({"  of them", gib(predicted.teacher),
+                   percent(predicted.teacher / predicted.capacity), "", "the teacher's"});
     }
     add_category(table, "reserved", device.reserved, predicted.capacity);
     const double share = device.total() / predicted.capacity;

@@ -41,6 +41,7 @@ void declare_files(CLI::App& app, RunOptions& o) {
         ->check(CLI::IsMember({"detect", "text", "u16", "u32"}))
         ->needs(data);
     file("--init", o.init, "weights to start from: safetensors file, index or folder");
+    file("--init-teacher", o.teacher, "the teacher's weights, as --init");
     auto* adapter =
         file("--init-adapter", o.adapter, "adapter to start from: adapter_model.safetensors");
     auto* save = file("--save", o.save, "write the weights here at the end (safetensors)");

@@ -22,6 +22,7 @@ struct RunOptions {
     std::string data{};              ///< empty: synthetic tokens
     std::string data_format = "detect";
     std::string init{};          ///< weights to start from; empty: from the seed
+    std::string teacher{};       ///< the teacher's weights; empty: from the seed
     std::string adapter{};       ///< adapter to start from
     std::string save{};          ///< weights to write at the end
     std::string save_adapter{};  ///< folder for adapter files at the end

@@ -37,15 +37,25 @@ Json document(const PlanOptions& options, const Library& library) {
     Json train{{"tokens", options.tokens}};
     if (!options.goal.empty()) train["goal"] = options.goal;
     if (options.sequence) train["sequence"] = *options.sequence;
+    Json techniques = Json::array();
+    if (!options.teacher.empty()) {
+        techniques.push_back({{"id", "distillation"}, {kTeacherKey, options.teacher}});
+    }
     return {{"model", options.model},
             {"hardware", hardware_document(options, library)},
-            {"train", train}};
+            {"train", train},
+            {"techniques", techniques}};
 }
 
 /// Learned positions are a limit; rotary ones are none.
-std::int64_t default_sequence(const ModelSpec& model) {
+std::int64_t default_sequence(const ModelSpec& model, std::int64_t most) {
     const bool learned = model.position == PositionKind::learned && model.max_positions > 0;
-    return learned ? std::min(kDefaultSequence, model.max_positions) : kDefaultSequence;
+    return learned ? std::min(most, model.max_positions) : most;
+}
+std::int64_t default_sequence(const PlanRequest& request) {
+    const auto length = default_sequence(request.model, kDefaultSequence);
+    const auto& teacher = request.distill.teacher;
+    return teacher ? default_sequence(*teacher, length) : length;
 }
 
 /// A setting's value, and the words that asked for it.
@@ -123,7 +133,7 @@ SearchRequest search_request(const PlanOptions& options, const Library& library)
                       .global_batch = options.global_batch};
     const Json asked = document(options, library);
     out.base = request_from_json({asked, ""}, library);
-    if (!options.sequence) out.base.train.sequence = default_sequence(out.base.model);
+    if (!options.sequence) out.base.train.sequence = default_sequence(out.base);
     auto said = said_by_options(options);
     for (const auto& each : options.pins) out.pinned.push_back(pin(out.base, said, each));
     if (out.base.train.goal == Goal::adapt && said.contains("adapter") &&

@@ -46,6 +46,10 @@ void declare_subject(CLI::App& app, PlanOptions& plan) {
 }
 
 void declare_run(CLI::App& app, PlanOptions& plan) {
+    app.add_option("--teacher", plan.teacher,
+                   "distillation: a model that shows this one its distribution, as MODEL")
+        ->check(not_empty())
+        ->type_name("MODEL");
     app.add_option("--goal", plan.goal,
                    "pretrain and finetune train every weight, adapt trains LoRA or QLoRA")
         ->check(CLI::IsMember(words_of<Goal>()))

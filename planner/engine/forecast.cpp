@@ -8,6 +8,7 @@
 
 #include "planner/base/json.h"
 #include "planner/engine/saved_values.h"
+#include "planner/spec/knob.h"
 
 namespace headroom {
 namespace {
@@ -28,6 +29,10 @@ EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
     if (request.qat.is_on()) {
         throw InputError("/techniques/qat",
                          "is on: what a framework keeps of rounded weights no engine models");
+    }
+    if (request.distill.is_on()) {
+        throw InputError(std::string(kDistillationGroup),
+                         "is on: what a framework keeps beside a teacher no engine models");
     }
     EngineSettings settings{.stages = engine.stages, .master_bytes = train.master ? 4.0 : 0.0};
     const double full = train.master ? 8.0 : engine.states.moments;

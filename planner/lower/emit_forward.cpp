@@ -70,7 +70,8 @@ TensorId relative_table(ForwardBuilder& build) {
                            {.split = Split::columns, .unit = UnitKind::embedding});
 }
 
-void emit_stack(ForwardBuilder& build, const Stage& stage, bool causal) {
+/// What a stage ends with: its head, if it has one.
+Head emit_stack(ForwardBuilder& build, const Stage& stage, bool causal) {
     Outer outer;
     Stream stream;
     if (stage.has_embedding) {
@@ -90,11 +91,9 @@ void emit_stack(ForwardBuilder& build, const Stage& stage, bool causal) {
         }
         build.set_layer(-1);
     }
-    if (stage.has_head) {
-        head_block(build, stream, outer);
-    } else {
-        cross_stage(build, stream, true);
-    }
+    if (stage.has_head) return head_block(build, stream, outer);
+    cross_stage(build, stream, true);
+    return {};
 }
 
 /// The decoder half of an encoder-decoder: self-attention, cross-attention, feed-forward.
@@ -106,7 +105,7 @@ void decoder_layer(ForwardBuilder& build, Stream& stream, TensorId memory, bool 
     stream.pending = feed_forward(build, build.norm(stream, kPostAttention), moe);
 }
 
-void emit_encoder_decoder(ForwardBuilder& build) {
+Head emit_encoder_decoder(ForwardBuilder& build) {
     const auto& model = build.model();
     Outer outer;
     Stream encoder{.value = embedding_block(build, outer)};
@@ -129,7 +128,18 @@ void emit_encoder_decoder(ForwardBuilder& build) {
         decoder_layer(build, stream, memory, model.is_moe_layer(layer), bias);
     }
     build.set_layer(-1);
-    head_block(build, stream, outer);
+    return head_block(build, stream, outer);
+}
+
+Head emit_model(ForwardBuilder& build, const Stage& stage) {
+    if (build.model().stack == Stack::encoder_decoder) return emit_encoder_decoder(build);
+    return emit_stack(build, stage, build.model().stack == Stack::decoder);
+}
+
+/// A teacher is on the stage whole: with one there is no pipeline.
+Head emit_teacher(Lowering& lowering) {
+    ForwardBuilder build(lowering, Subject::teacher);
+    return emit_model(build, {.chunks = {{0, build.model().layers}}});
 }
 
 }  // namespace
@@ -155,12 +165,10 @@ void layer_block(ForwardBuilder& build, Stream& stream, bool moe, bool causal,
 }
 
 void emit_forward(Lowering& lowering) {
-    ForwardBuilder build(lowering);
-    if (lowering.request.model.stack == Stack::encoder_decoder) {
-        emit_encoder_decoder(build);
-    } else {
-        emit_stack(build, lowering.stage, lowering.request.model.stack == Stack::decoder);
-    }
+    const Head teacher = lowering.request.distill.is_on() ? emit_teacher(lowering) : Head{};
+    ForwardBuilder build(lowering, Subject::student);
+    const Head head = emit_model(build, lowering.stage);
+    if (head.x.valid()) loss_block(build, head, teacher);
 }
 
 }  // namespace headroom

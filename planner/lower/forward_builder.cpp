@@ -9,9 +9,27 @@
 
 namespace headroom {
 
-ForwardBuilder::ForwardBuilder(Lowering& lowering)
+namespace {
+
+/// A teacher is only evaluated: nothing is dropped, and its routers lose nothing.
+TrainSpec evaluation(TrainSpec train) {
+    train.dropout = 0.0;
+    train.aux_loss = 0.0;
+    train.z_loss = 0.0;
+    train.capacity_factor = 0.0;
+    return train;
+}
+
+}  // namespace
+
+ForwardBuilder::ForwardBuilder(Lowering& lowering, Subject subject)
     : request_(lowering.request),
+      model_(subject == Subject::teacher ? lowering.request.distill.teacher.value()
+                                         : lowering.request.model),
+      train_(subject == Subject::teacher ? evaluation(lowering.request.train)
+                                         : lowering.request.train),
       graph_(lowering.graph),
+      subject_(subject),
       sequence_(lowering.request.train.sequence / lowering.request.layout.context) {}
 
 namespace {
@@ -43,15 +61,25 @@ std::string_view bias_of(std::string_view gain) {
 
 }  // namespace
 
+Distillation ForwardBuilder::distillation() const {
+    const auto& spec = request_.distill;
+    return {.on = true,
+            .temperature = spec.temperature,
+            .weight = spec.weight,
+            .scale = spec.teacher->logit_scale,
+            .softcap = spec.teacher->logit_softcap};
+}
+
 TensorId ForwardBuilder::parameter(std::string_view part, Shape shape, ParameterKind kind) {
     Tensor tensor{};
     tensor.shape = shape;
     tensor.dtype = train().compute;
-    tensor.label = {part, layer_};
+    tensor.label = label(part);
     tensor.role = Role::parameter;
     tensor.persistent = true;
-    tensor.needs_gradient = true;
+    tensor.needs_gradient = subject_ == Subject::student;
     tensor.parameter = {.is_parameter = true,
+                        .trainable = subject_ == Subject::student,
                         .decay = shape.rank() > 1,
                         .split = kind.split,
                         .kv_heads = kind.kv_heads,
@@ -61,6 +89,9 @@ TensorId ForwardBuilder::parameter(std::string_view part, Shape shape, Parameter
 }
 
 TensorId ForwardBuilder::input(std::string_view part, std::int64_t count) {
+    for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
+        if (graph_.tensors[i].label.part == part) return {static_cast<std::int32_t>(i)};
+    }
     Tensor tensor{};
     tensor.shape = {count};
     tensor.dtype = DType::i32;
@@ -74,7 +105,7 @@ Emitted ForwardBuilder::emit(Op op, std::initializer_list<TensorId> in, std::str
 }
 
 Emitted ForwardBuilder::emit(Op op, std::span<const TensorId> in, std::string_view part) {
-    return graph_.emit(std::move(op), in, {part, layer_}, Phase::forward);
+    return graph_.emit(std::move(op), in, label(part), Phase::forward);
 }
 
 TensorId ForwardBuilder::linear(TensorId x, Names names, std::int64_t out, LinearStyle style,

@@ -27,10 +27,12 @@ struct ParameterKind {
 /// Emits forward ops of one rank's micro-step at full width: every split is a later pass.
 class ForwardBuilder {
 public:
-    explicit ForwardBuilder(Lowering& lowering);
+    ForwardBuilder(Lowering& lowering, Subject subject);
 
-    [[nodiscard]] const ModelSpec& model() const { return request_.model; }
-    [[nodiscard]] const TrainSpec& train() const { return request_.train; }
+    [[nodiscard]] const ModelSpec& model() const { return model_; }
+    [[nodiscard]] const TrainSpec& train() const { return train_; }
+    /// What the request's teacher adds to the loss.
+    [[nodiscard]] Distillation distillation() const;
     [[nodiscard]] StepGraph& graph() { return graph_; }
     /// Tokens of one sequence and of the micro-batch on this rank.
     [[nodiscard]] std::int64_t sequence() const { return sequence_; }
@@ -39,10 +41,11 @@ public:
         layer_ = static_cast<std::int32_t>(layer);
         dropouts_ = 0;
     }
+    /// Of the model, from 0; -1: outside of them.
     [[nodiscard]] std::int32_t layer() const { return layer_; }
 
     TensorId parameter(std::string_view part, Shape shape, ParameterKind kind = {});
-    /// A persistent i32 input (N) of the step.
+    /// A persistent i32 input (N) of the step, which student and teacher share.
     TensorId input(std::string_view part, std::int64_t count);
 
     Emitted emit(Op op, std::initializer_list<TensorId> in, std::string_view part);
@@ -69,8 +72,15 @@ public:
     TensorId dropout(TensorId x, bool in_place = true);
 
 private:
+    [[nodiscard]] Label label(std::string_view part) const {
+        return {part, subject_ == Subject::teacher ? teacher_layer(layer_) : layer_};
+    }
+
     const PlanRequest& request_;
+    const ModelSpec& model_;
+    TrainSpec train_;
     StepGraph& graph_;
+    Subject subject_;
     std::int64_t sequence_;
     std::int32_t layer_ = -1;
     std::int64_t dropouts_ = 0;        ///< sites used in this layer
@@ -89,15 +99,22 @@ TensorId attention_block(ForwardBuilder& build, TensorId x, TensorId memory, boo
 TensorId ffn_block(ForwardBuilder& build, TensorId x);
 /// Mixture-of-experts block. -> branch output.
 TensorId moe_block(ForwardBuilder& build, TensorId x);
-/// Head and loss.
-void head_block(ForwardBuilder& build, Stream& stream, Outer& outer);
+/// What the head multiplies, and its matrix.
+struct Head {
+    TensorId x{};
+    TensorId weight{};
+};
+Head head_block(ForwardBuilder& build, Stream& stream, Outer& outer);
+/// The loss of the head's logits, beside those of a teacher if there is one.
+void loss_block(ForwardBuilder& build, const Head& head, const Head& teacher);
 /// Token (and position, and type) embeddings. -> (N, hidden)
 TensorId embedding_block(ForwardBuilder& build, Outer& outer);
 /// One layer of a decoder-only or encoder-only stack.
 void layer_block(ForwardBuilder& build, Stream& stream, bool moe, bool causal,
                  TensorId relative_bias);
 
-/// The forward pass of a stage into lowering.graph.
+/// The forward pass of a stage into lowering.graph: a teacher's whole, up to its head, then the
+/// student's, so that only what the teacher's head reads lies beside the student's activations.
 void emit_forward(Lowering& lowering);
 
 }  // namespace headroom

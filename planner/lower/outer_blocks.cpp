@@ -58,9 +58,8 @@ TensorId embedding_block(ForwardBuilder& build, Outer& outer) {
     return build.dropout(x);
 }
 
-void head_block(ForwardBuilder& build, Stream& stream, Outer& outer) {
+Head head_block(ForwardBuilder& build, Stream& stream, Outer& outer) {
     const auto& model = build.model();
-    const auto& train = build.train();
     const TensorId x = head_input(build, stream);
     const bool own_head = model.lm_head && !model.tied_embeddings;
     TensorId weight = outer.table;
@@ -70,14 +69,26 @@ void head_block(ForwardBuilder& build, Stream& stream, Outer& outer) {
                                  {.split = Split::rows, .unit = UnitKind::head});
         build.graph()[weight].parameter.tied_copy = !own_head;
     }
+    return {x, weight};
+}
+
+void loss_block(ForwardBuilder& build, const Head& head, const Head& teacher) {
+    const auto& model = build.model();
+    const auto& train = build.train();
     const TensorId targets = build.input("input.targets", build.tokens());
     if (train.loss == LossKind::chunked) {
-        const HeadLoss loss{
+        HeadLoss loss{
             .chunk = train.loss_chunk, .scale = model.logit_scale, .softcap = model.logit_softcap};
-        build.emit(loss, {x, weight, targets}, "loss");
+        std::vector<TensorId> in{head.x, head.weight, targets};
+        if (teacher.x.valid()) {
+            loss.teacher = build.distillation();
+            in.insert(in.end(), {teacher.x, teacher.weight});
+        }
+        build.emit(loss, in, "loss");
         return;
     }
-    TensorId logits = build.one(Linear{.style = LinearStyle::column}, {x, weight}, "logits");
+    TensorId logits =
+        build.one(Linear{.style = LinearStyle::column}, {head.x, head.weight}, "logits");
     build.graph()[logits].role = Role::logits;
     const bool fused = train.loss == LossKind::fused;
     if (!fused)

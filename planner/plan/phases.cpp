@@ -15,6 +15,7 @@ struct CheckpointSizes {
     std::int64_t parameters = 0;
     std::int64_t trainable = 0;
     Bytes weights{};  ///< of all parameters, as the step holds them
+    Bytes teacher{};  ///< likewise of a teacher, which is read, not saved
     Bytes states{};   ///< master and optimizer states of the trainable ones
     Bytes read{};     ///< what a rank stages at a time of the weights it reads, at most
     Bytes written{};  ///< and of what it saves
@@ -44,6 +45,12 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
     CheckpointSizes sizes;
     for (const auto& unit : lowering.units) {
         const Tensor& flat = lowering.graph[unit.weights];
+        const bool fetched = split.layout.zero >= 3;
+        if (is_teacher(unit.layer)) {
+            sizes.teacher += bytes(flat);
+            sizes.read = std::max(sizes.read, part_of(bytes(flat), split, unit.kind, fetched));
+            continue;
+        }
         sizes.weights += bytes(flat);
         std::int64_t matrices = 0;
         for (const auto id : unit.parameters) {
@@ -56,7 +63,7 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
         const bool adapts = request.adapter.kind != AdapterKind::none;
         const Bytes stored = adapts ? Bytes{kCheckpointBytes * matrices} : bytes(flat);
         if (!adapts || !unit.trainable) {
-            const Bytes part = part_of(stored, split, unit.kind, split.layout.zero >= 3);
+            const Bytes part = part_of(stored, split, unit.kind, fetched);
             sizes.read = std::max(sizes.read, part);
         }
         if (unit.trainable) {
@@ -67,7 +74,7 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
                 states += Bytes{bytes_of(state.elements, state.dtype)};
             }
             sizes.states += states;
-            const Bytes part = part_of(bytes(flat), split, unit.kind, split.layout.zero >= 3) +
+            const Bytes part = part_of(bytes(flat), split, unit.kind, fetched) +
                                part_of(states, split, unit.kind, split.layout.zero >= 1);
             sizes.written = std::max(sizes.written, part);
         }
@@ -95,6 +102,7 @@ CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
     return {extend(a.parameters, b.parameters),
             extend(a.trainable, b.trainable),
             extend(a.weights, b.weights),
+            b.teacher,
             extend(a.states, b.states),
             b.read,
             b.written};
@@ -111,7 +119,8 @@ void fill_phases(const PlanRequest& request, Prediction& predicted) {
     const Bytes context = context_of_program(request.hardware.profile);
     const bool adapter = request.adapter.kind != AdapterKind::none;
     const Bytes checkpoint =
-        adapter ? Bytes{kCheckpointBytes * (sizes.parameters - sizes.trainable)} : sizes.weights;
+        sizes.teacher +
+        (adapter ? Bytes{kCheckpointBytes * (sizes.parameters - sizes.trainable)} : sizes.weights);
     predicted.phases.push_back(
         {"load", worst.device[Role::parameter] + context, sizes.read * ranks, Bytes{}, checkpoint,
          "each rank reads the weights of its own shard, one layer at a time"});

@@ -112,6 +112,7 @@ struct Prediction {
     std::vector<RankMemory> stages{};
     std::size_t worst = 0;  ///< index of the stage that needs most device memory
     MemoryBand band{};      ///< of the worst rank
+    Bytes teacher{};        ///< of the worst rank's parameters, those of a teacher
     Bytes capacity{};       ///< device memory that CUDA reports
     Bytes host_node{};      ///< host memory of a node's ranks
     Bytes host_capacity{};

@@ -29,10 +29,12 @@ Json place_json(Bytes rank, Bytes node, Bytes capacity) {
     return {{"rank", rank.count()}, {"node", node.count()}, {"capacity", capacity.count()}};
 }
 
+/// "teacher" is a part of "parameters".
 Json memory_json(const Prediction& predicted) {
     const auto& rank = predicted.worst_rank();
     Json device = device_json(rank.device);
     device["capacity"] = predicted.capacity.count();
+    if (predicted.teacher > Bytes{}) device["teacher"] = predicted.teacher.count();
     return {{"device", device},
             {"host", place_json(rank.host, predicted.host_node, predicted.host_capacity)},
             {"nvme", place_json(rank.nvme, predicted.nvme_node, predicted.nvme_capacity)}};

@@ -51,7 +51,7 @@ RankMemory rank_memory(const PlanRequest& request, const StageNeed& need, const 
                     .nvme = need.nvme,
                     .peak_op = profile.peak_op,
                     .peak_phase = profile.peak_phase,
-                    .peak_layer = layer_in(stage, profiled, profile.peak_layer)};
+                    .peak_layer = std::max(layer_in(stage, profiled, profile.peak_layer), -1)};
     if (request.model.stack == Stack::encoder_decoder) rank.layers = request.model.layers;
     rank.device.by_role[static_cast<std::size_t>(Role::communication)] += outside.communicators;
     return rank;
@@ -98,11 +98,24 @@ Flops executed_flops(const PlanRequest& request, const DistinctStages& distinct,
     return sum * static_cast<double>(request.layout.world() / request.layout.pipeline);
 }
 
+/// What stays on the device of a teacher's weights.
+Bytes kept_of_teacher(const StepGraph& graph) {
+    Bytes sum{};
+    for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
+        const Tensor& tensor = graph.tensors[i];
+        const bool root = tensor.storage.index == static_cast<std::int32_t>(i);
+        const bool stays = tensor.persistent && tensor.place == Place::device;
+        if (root && stays && is_teacher(tensor.label.layer)) sum += storage_size(tensor);
+    }
+    return sum;
+}
+
 /// Device arena of the worst rank: gaps between tensors, the digest and op count of its step.
 void describe_worst(const LoweredStage& stage, Prediction& predicted) {
     const StepGraph& graph = stage.lowering.graph;
     const MemoryPlan arena = memory_plan(graph, stage.lives, Place::device);
     predicted.stages[predicted.worst].device.reserved += arena.arena - arena.lower_bound;
+    predicted.teacher = kept_of_teacher(graph);
     predicted.digest = digest(graph);
     predicted.ops = static_cast<std::int64_t>(graph.ops.size());
 }

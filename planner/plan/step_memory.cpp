@@ -14,15 +14,15 @@ namespace {
 
 constexpr std::size_t kFormulaTerms = 3;
 
-/// Tensors of a role that are alike apart from their layer count as one item.
-using ItemKey = std::tuple<std::string_view, bool, std::string, DType>;
+/// Tensors of a role and a model that are alike apart from their layer count as one item.
+using ItemKey = std::tuple<std::string_view, bool, std::string, DType, bool>;
 
 /// What is alive during one op, by role.
 class PeakInventory {
 public:
     void add(const Tensor& tensor) {
         const ItemKey key{tensor.label.part, tensor.label.gradient, to_string(Shape(tensor.shape)),
-                          tensor.dtype};
+                          tensor.dtype, is_teacher(tensor.label.layer)};
         auto& item = items_[static_cast<std::size_t>(tensor.role)][key];
         ++item.count;
         item.bytes += storage_size(tensor);
@@ -32,9 +32,9 @@ public:
     [[nodiscard]] std::vector<PeakItem> of(std::size_t role) const {
         std::vector<PeakItem> out;
         for (const auto& [key, item] : items_[role]) {
-            const auto& [part, gradient, shape, dtype] = key;
-            out.push_back({gradient ? fmt::format("d({})", part) : std::string(part), shape,
-                           name(dtype), item.count, item.bytes});
+            const auto& [part, gradient, shape, dtype, teacher] = key;
+            const Label label{part, teacher ? teacher_layer(-1) : -1, gradient};
+            out.push_back({to_string(label), shape, name(dtype), item.count, item.bytes});
         }
         std::ranges::stable_sort(out, std::greater{}, &PeakItem::bytes);
         return out;

@@ -43,7 +43,8 @@ std::uint64_t packed(const GraphKey& key) {
 class Enumerator {
 public:
     explicit Enumerator(const SearchRequest& request)
-        : request_(request), base_(request.base), model_(request.base.model) {
+        : request_(request), base_(request.base), model_(request.base.model), split_{&model_} {
+        if (base_.distill.is_on()) split_.push_back(&*base_.distill.teacher);
         batch_ = request.global_batch > 0 ? request.global_batch : default_global_batch(request);
     }
 
@@ -71,13 +72,23 @@ private:
     }
     static std::int32_t narrow(std::int64_t value) { return static_cast<std::int32_t>(value); }
 
-    [[nodiscard]] bool tensor_fits(std::int64_t t) const {
-        const auto& a = model_.attention;
+    [[nodiscard]] static bool tensor_fits(const ModelSpec& model, std::int64_t t) {
+        const auto& a = model.attention;
         const bool heads = a.heads % t == 0 && (a.kv_heads % t == 0 || t % a.kv_heads == 0);
-        const bool widths = model_.ffn.width % t == 0 && model_.vocab % t == 0;
+        const bool widths = model.ffn.width % t == 0 && model.vocab % t == 0;
         const bool experts =
-            !model_.moe || (model_.moe->expert_width % t == 0 && model_.moe->shared_width % t == 0);
-        return heads && widths && experts && base_.train.sequence % t == 0;
+            !model.moe || (model.moe->expert_width % t == 0 && model.moe->shared_width % t == 0);
+        return heads && widths && experts;
+    }
+    [[nodiscard]] bool tensor_fits(std::int64_t t) const {
+        return base_.train.sequence % t == 0 &&
+               std::ranges::all_of(split_, [&](auto* model) { return tensor_fits(*model, t); });
+    }
+    /// Whether every rank gets whole heads of keys and of queries.
+    [[nodiscard]] bool heads_divide(std::int64_t ranks) const {
+        return std::ranges::all_of(split_, [&](const ModelSpec* model) {
+            return model->attention.heads % ranks == 0 && model->attention.kv_heads % ranks == 0;
+        });
     }
 
     void layouts(std::int64_t gpus) {
@@ -100,13 +111,11 @@ private:
         if (!splits && !pinned("context")) return;
         std::vector<ContextKind> kinds{base_.layout.context_kind};
         if (c > 1 && !pinned("context_kind")) kinds = {ContextKind::gather, ContextKind::ulysses};
-        const bool one_stack = model_.stack != Stack::encoder_decoder;
+        const bool cut = model_.stack != Stack::encoder_decoder && !base_.distill.is_on();
         const auto stages =
-            one_stack ? divisors(gpus / (t * c), model_.layers) : std::vector<std::int64_t>{1};
+            cut ? divisors(gpus / (t * c), model_.layers) : std::vector<std::int64_t>{1};
         for (const auto kind : kinds) {
-            const bool heads =
-                model_.attention.heads % (t * c) == 0 && model_.attention.kv_heads % (t * c) == 0;
-            if (kind == ContextKind::ulysses && !heads) continue;
+            if (kind == ContextKind::ulysses && !heads_divide(t * c)) continue;
             for (const auto p :
                  degrees("pipeline", base_.layout.pipeline, able().pipeline, stages)) {
                 if (gpus % (t * c * p) != 0) continue;
@@ -125,8 +134,11 @@ private:
     void experts(Choice choice) {
         std::vector<std::int64_t> all{1};
         if (model_.moe) {
-            all = divisors(
-                std::gcd(model_.moe->experts, std::int64_t{choice.data} * choice.context), 1024);
+            auto most = std::int64_t{choice.data} * choice.context;
+            for (const auto* model : split_) {
+                if (model->moe) most = std::gcd(most, model->moe->experts);
+            }
+            all = divisors(most, 1024);
         }
         for (const auto e : degrees("expert", base_.layout.expert, able().expert, all)) {
             choice.expert = narrow(e);
@@ -258,6 +270,7 @@ private:
     const SearchRequest& request_;
     const PlanRequest& base_;
     const ModelSpec& model_;
+    std::vector<const ModelSpec*> split_;  ///< what a layout splits: a teacher too
     std::int64_t batch_ = 1;
     Space space_{};
     std::unordered_map<std::uint64_t, std::int32_t> index_{};

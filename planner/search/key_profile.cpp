@@ -22,6 +22,7 @@ struct Measured {
 };
 
 UnitSize size_of(const PlanRequest& request, const StateUnit& unit, const Tensor& flat) {
+    if (is_teacher(unit.layer)) return {.teacher_bytes = bytes(flat).real()};
     UnitSize size{.weight_bytes = bytes(flat).real()};
     if (!unit.trainable) return size;
     size.trainable = static_cast<double>(unit.elements);
@@ -47,6 +48,7 @@ Measured measure(const PlanRequest& request, const Stage& stage, const TimeModel
         sum.trainable += size.trainable;
         sum.weight_bytes += size.weight_bytes;
         sum.state_bytes += size.state_bytes;
+        sum.teacher_bytes += size.teacher_bytes;
     }
     return out;
 }
@@ -118,7 +120,8 @@ void fill_units(const Pair& pair, KeyProfile& key) {
                         slope(from.state_bytes, to.state_bytes)};
         key.outer[k] = {from.trainable - pair.present * key.layer[k].trainable,
                         from.weight_bytes - pair.present * key.layer[k].weight_bytes,
-                        from.state_bytes - pair.present * key.layer[k].state_bytes};
+                        from.state_bytes - pair.present * key.layer[k].state_bytes,
+                        to.teacher_bytes};
     }
 }
 

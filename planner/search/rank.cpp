@@ -31,8 +31,10 @@ struct Ranker::States {
     double host = 0.0;
     double nvme = 0.0;
     std::array<double, 4> weights{};    ///< by UnitKind: bytes of the stage's weights, unsharded
+    std::array<double, 4> taught{};     ///< by UnitKind: of a teacher's, which forward alone reads
     std::array<double, 4> gradients{};  ///< by UnitKind: bytes of its gradients, unsharded
     double kept_weights = 0.0;          ///< bytes of this rank's shard
+    double kept_taught = 0.0;           ///< and of a teacher's
     double kept_elements = 0.0;         ///< trainable, of this rank's shard
     double state_bytes = 0.0;           ///< of this rank's shard
     double window = 0.0;                ///< weights fetched ahead and gradients on their way out
@@ -42,6 +44,10 @@ Ranker::Ranker(const SearchRequest& request) : request_(request) {
     const auto& train = request.base.train;
     const auto& gpu = request.base.hardware.profile;
     const ParameterCount count = count_parameters(request.base.model);
+    if (const auto& teacher = request.base.distill.teacher) {
+        const ParameterCount shown = count_parameters(*teacher);
+        teacher_ = static_cast<double>(shown.language - shown.expert);
+    }
     parameters_ = static_cast<double>(count.language);
     expert_parameters_ = static_cast<double>(count.expert);
     gradient_bytes_ = bits(train.gradient) / 8.0;
@@ -74,6 +80,10 @@ double Ranker::least_bytes(const Choice& c) const {
             bytes += elements * trainable_state_ / shards;
         }
     };
+    if (c.parameters == Tier::device) {
+        const double shards = c.zero == 3 ? ranks_per_shard(c, UnitKind::dense) : 1.0;
+        bytes += teacher_ * per_rank * weight_ / shards;
+    }
     add(dense, UnitKind::dense);
     add(experts, UnitKind::expert);
     return bytes;
@@ -112,7 +122,7 @@ Ranker::States Ranker::states(const Choice& c, const KeyProfile& key) const {
         const double weights = layers * l.weight_bytes + outer * o.weight_bytes;
         const double elements = layers * l.trainable + outer * o.trainable;
         const double states = (layers * l.state_bytes + outer * o.state_bytes) / shards;
-        put(c.parameters, weights / (by_zero ? shards : 1.0));
+        put(c.parameters, (weights + o.teacher_bytes) / (by_zero ? shards : 1.0));
         put(leaves ? Tier::cpu : Tier::device,
             elements * gradient_bytes_ / (c.zero >= 2 ? shards : 1.0));
         put(c.optimizer, states);
@@ -123,7 +133,9 @@ Ranker::States Ranker::states(const Choice& c, const KeyProfile& key) const {
             s.window += 2.0 * l.trainable * gradient_bytes_;
         s.weights[k] = weights;
         s.gradients[k] = elements * gradient_bytes_;
+        s.taught[k] = o.teacher_bytes;
         s.kept_weights += weights / (by_zero ? shards : 1.0);
+        s.kept_taught += o.teacher_bytes / (by_zero ? shards : 1.0);
         s.kept_elements += elements / shards;
         s.state_bytes += states;
     }
@@ -176,13 +188,16 @@ double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const Stat
         return shard_seconds(c, CollectiveKind::reduce_scatter, s.gradients);
     };
     const auto gather = [&] { return shard_seconds(c, CollectiveKind::all_gather, s.weights); };
+    const auto gather_teacher = [&] {
+        return shard_seconds(c, CollectiveKind::all_gather, s.taught);
+    };
     double micro = compute;
     double once = update_seconds(c, s);
     switch (c.zero) {
         case 3:
             // Each pass hides what travels beside it, not beside the other.
-            micro =
-                std::max(compute - backward, gather()) + std::max(backward, gather() + scatter());
+            micro = std::max(compute - backward, gather() + gather_teacher()) +
+                    std::max(backward, gather() + scatter());
             break;
         case 2:
             micro = std::max(compute, compute - backward + scatter());
@@ -198,7 +213,7 @@ double Ranker::step_seconds(const Choice& c, const MicroProfile& key, const Stat
     if (c.parameters != Tier::device) {
         const double rate =
             c.parameters == Tier::cpu ? pcie_rate_ : std::min(pcie_rate_, nvme_rate_);
-        micro = std::max(micro, 2.0 * s.kept_weights / rate);
+        micro = std::max(micro, (2.0 * s.kept_weights + s.kept_taught) / rate);
     }
     if (gradients_leave(c)) {
         micro =

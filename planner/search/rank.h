@@ -11,9 +11,10 @@ namespace headroom {
 
 /// Elements and bytes of a group of state units.
 struct UnitSize {
-    double trainable = 0.0;     ///< elements
-    double weight_bytes = 0.0;  ///< of trainable and frozen ones
-    double state_bytes = 0.0;   ///< master and optimizer states of the trainable ones
+    double trainable = 0.0;      ///< elements
+    double weight_bytes = 0.0;   ///< of trainable and frozen ones
+    double state_bytes = 0.0;    ///< master and optimizer states of the trainable ones
+    double teacher_bytes = 0.0;  ///< weights of a teacher, whose layers come and go one at a time
 };
 
 /// A micro-step: what a layer and what the rest add to its time and memory.
@@ -84,6 +85,7 @@ private:
     double gradient_bytes_ = 2.0;
     double parameters_ = 0.0;
     double expert_parameters_ = 0.0;
+    double teacher_ = 0.0;  ///< its parameters but those of experts
     double trainable_state_ = 12.0;
     double weight_ = 2.0;
     double memory_rate_ = 1.0;

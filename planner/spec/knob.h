@@ -37,6 +37,11 @@ struct Knob {
 /// Where the adapter's knobs stand; their key "id" holds the kind: lora, qlora or dora.
 inline constexpr std::string_view kAdapterGroup = "/techniques/lora";
 
+/// Where distillation's knobs stand, and the document's teacher beside them: a preset's name or a
+/// whole model.
+inline constexpr std::string_view kDistillationGroup = "/techniques/distillation";
+inline constexpr std::string_view kTeacherKey = "teacher";
+
 /// Every setting of a request, each once.
 std::span<const Knob> knobs();
 

@@ -75,6 +75,8 @@ template <>
 constexpr auto kPart<AdapterSpec> = &PlanRequest::adapter;
 template <>
 constexpr auto kPart<QatSpec> = &PlanRequest::qat;
+template <>
+constexpr auto kPart<DistillSpec> = &PlanRequest::distill;
 
 template <class Part, class Field>
 constexpr Part part_of(Field Part::*);
@@ -111,6 +113,7 @@ using T = TrainSpec;
 using L = ParallelLayout;
 using A = AdapterSpec;
 using Q = QatSpec;
+using D = DistillSpec;
 
 constexpr std::array kKnobs{
     row<&T::goal>("goal", "/train/goal", "", kAny, "what the run is for"),
@@ -208,6 +211,12 @@ constexpr std::array kKnobs{
     row<&Q::activations>(
         "qat_activations", "/techniques/qat/activations", "qat", kAny,
         "round what those matrices multiply to this type as well, a scale a token"),
+
+    row<&D::temperature>("distill_temperature", "/techniques/distillation/temperature",
+                         "distillation", {0.01, 1000},
+                         "what both models' logits are divided by before they are compared"),
+    row<&D::weight>("distill_weight", "/techniques/distillation/weight", "distillation", {0, 1},
+                    "the teacher's part of the loss; the rest is cross-entropy's"),
 };
 
 }  // namespace

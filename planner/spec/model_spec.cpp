@@ -111,7 +111,7 @@ void check_rope(const Checked& model) {
                   fmt::format("is {}, must be above low {}", rope.high, rope.low));
 }
 
-void check_positions(const Checked& model) {
+void check_position_table(const Checked& model) {
     const auto& spec = model.spec;
     model.require(spec.position != PositionKind::learned || spec.position_rows > 0, "position_rows",
                   "is 0, learned positions need at least one row");
@@ -172,7 +172,7 @@ void validate(const ModelSpec& spec, const std::string& pointer) {
     const Checked model{spec, pointer};
     check_attention(model);
     check_moe(model);
-    check_positions(model);
+    check_position_table(model);
     check_stack(model);
     check_size(model);
 }

@@ -119,6 +119,18 @@ struct QatSpec {
     }
 };
 
+/// Distillation: a teacher's forward pass joins every micro-step, and the loss asks the student for
+/// the teacher's distribution too (Hinton et al. 2015).
+struct DistillSpec {
+    std::string teacher_name{};          ///< preset id; empty: the spec travels inline
+    std::optional<ModelSpec> teacher{};  ///< none: no distillation
+    double temperature = 2.0;
+    double weight = 0.5;  ///< of the teacher in the loss; 1 - weight is cross-entropy's
+    bool operator==(const DistillSpec&) const = default;
+
+    [[nodiscard]] bool is_on() const { return teacher.has_value(); }
+};
+
 struct HardwareRequest {
     std::string gpu{};  ///< name as asked for; unless it names `profile`, that travels inline
     std::int64_t gpus = 1;
@@ -139,6 +151,7 @@ struct PlanRequest {
     OffloadSpec offload{};
     AdapterSpec adapter{};
     QatSpec qat{};
+    DistillSpec distill{};
     std::string engine = "headroom";
     bool operator==(const PlanRequest&) const = default;
 };

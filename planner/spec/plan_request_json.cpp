@@ -42,14 +42,22 @@ bool names_gpu(const std::string& asked, const HardwareProfile& gpu) {
     return wanted == gpu.id || std::ranges::find(gpu.aliases, wanted) != gpu.aliases.end();
 }
 
-void read_model(const JsonCursor& json, const Library& library, PlanRequest& request) {
-    if (!json.is_string()) {
-        request.model = model_spec_from_json(json);
-        return;
-    }
+/// A model, and the preset's id where its name means one.
+struct NamedModel {
+    ModelSpec spec{};
+    std::string name{};
+};
+
+NamedModel read_model(const JsonCursor& json, const Library& library) {
+    if (!json.is_string()) return {model_spec_from_json(json)};
     if (!library.model) json.fail("is a name, but no model presets are known here");
-    request.model = library.model(json.string(), json.pointer());
-    if (is_preset(json.string(), request.model.name)) request.model_name = request.model.name;
+    NamedModel out{library.model(json.string(), json.pointer())};
+    if (is_preset(json.string(), out.spec.name)) out.name = out.spec.name;
+    return out;
+}
+
+Json written(const ModelSpec& spec, const std::string& name) {
+    return name.empty() ? to_json(spec) : Json(name);
 }
 
 HardwareProfile read_gpu(const JsonCursor& json, const Library& library) {
@@ -92,6 +100,7 @@ void read_knobs(const JsonCursor& json, std::string_view group, PlanRequest& req
     if (std::ranges::find(known, "id") == known.end() && group.starts_with("/techniques/")) {
         known.emplace_back("id");
     }
+    if (group == kDistillationGroup) known.emplace_back(kTeacherKey);
     json.only(known);
     for (const auto* each : members) {
         if (const auto found = json.find(each->key())) {
@@ -122,7 +131,13 @@ void read_layout(const std::optional<JsonCursor>& json, PlanRequest& request) {
     request.layout.data = *data;
 }
 
-void read_techniques(const JsonCursor& json, PlanRequest& request) {
+void read_teacher(const JsonCursor& json, const Library& library, PlanRequest& request) {
+    auto teacher = read_model(json.at(std::string(kTeacherKey)), library);
+    request.distill.teacher = std::move(teacher.spec);
+    request.distill.teacher_name = std::move(teacher.name);
+}
+
+void read_techniques(const JsonCursor& json, const Library& library, PlanRequest& request) {
     std::set<std::string_view> seen;
     for (const auto& element : json.elements()) {
         const auto id = element.at("id");
@@ -132,6 +147,7 @@ void read_techniques(const JsonCursor& json, PlanRequest& request) {
                                 fmt::join(ids_of(listed.group), ", ")));
         }
         read_knobs(element, listed.group, request);
+        if (listed.group == kDistillationGroup) read_teacher(element, library, request);
         if (listed.is_on(request)) continue;
         std::vector<std::string_view> keys;
         for (const auto* each : knobs_of(listed.group)) keys.push_back(each->key());
@@ -145,11 +161,14 @@ PlanRequest read_request(const JsonCursor& json, const Library& library) {
         {"$schema", "format", "model", "hardware", "train", "layout", "techniques", "engine"});
     check_format(json);
     PlanRequest request;
-    read_model(json.at("model"), library, request);
+    auto model = read_model(json.at("model"), library);
+    request.model = std::move(model.spec);
+    request.model_name = std::move(model.name);
     request.hardware = read_hardware(json.at("hardware"), library);
     if (const auto train = json.find("train")) read_knobs(*train, kTrain, request);
     read_layout(json.find("layout"), request);
-    if (const auto techniques = json.find("techniques")) read_techniques(*techniques, request);
+    if (const auto techniques = json.find("techniques"))
+        read_techniques(*techniques, library, request);
     if (const auto engine = json.find("engine")) request.engine = id_from_json(*engine);
     return request;
 }
@@ -196,11 +215,15 @@ Json to_json(const PlanRequest& request) {
              {"layout", written(request, kLayout, plain)},
              {"techniques", Json::array()},
              {"engine", request.engine}};
-    out["model"] = request.model_name.empty() ? to_json(request.model) : Json(request.model_name);
+    out["model"] = written(request.model, request.model_name);
     for (const auto& listed : listed_techniques()) {
         if (!listed.is_on(request)) continue;
         Json technique = written(request, listed.group, plain);
         if (!technique.contains("id")) technique["id"] = ids_of(listed.group).front();
+        if (listed.group == kDistillationGroup) {
+            technique[std::string(kTeacherKey)] =
+                written(*request.distill.teacher, request.distill.teacher_name);
+        }
         out["techniques"].push_back(technique);
     }
     return out;

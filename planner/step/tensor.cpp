@@ -25,8 +25,10 @@ std::string to_string(const Shape& shape) {
 }
 
 std::string to_string(const Label& label) {
-    auto text = label.layer < 0 ? std::string(label.part)
-                                : fmt::format("layers.{}.{}", label.layer, label.part);
+    const std::int32_t layer = own_layer(label.layer);
+    auto text =
+        layer < 0 ? std::string(label.part) : fmt::format("layers.{}.{}", layer, label.part);
+    if (is_teacher(label.layer)) text = "teacher." + text;
     return label.gradient ? "d(" + text + ")" : text;
 }
 

@@ -64,7 +64,19 @@ constexpr std::string_view name(Role role) { return kRoleNames[static_cast<std::
 /// Where the bytes lie.
 enum class Place : std::uint8_t { device, host, nvme };
 
-/// Part of a model and the layer it belongs to (-1: outside the layers); text is made on demand.
+/// A model of a step: the one that is trained, or one that shows it how (distillation).
+enum class Subject : std::uint8_t { student, teacher };
+/// A teacher's layers are counted down from -3, and what lies outside of them is -2: a step's
+/// number for a layer of the teacher's own model.
+constexpr std::int32_t teacher_layer(std::int32_t own) { return -3 - own; }
+constexpr bool is_teacher(std::int32_t layer) { return layer < -1; }
+/// A layer in its own model; -1: outside of its layers.
+constexpr std::int32_t own_layer(std::int32_t layer) {
+    return is_teacher(layer) ? -3 - layer : layer;
+}
+
+/// Part of a model and the layer it belongs to (-1: outside the layers; below: a teacher's); text
+/// is made on demand.
 struct Label {
     std::string_view part{};  ///< static text: "attn.q_proj.weight"
     std::int32_t layer = -1;

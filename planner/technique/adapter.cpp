@@ -61,6 +61,10 @@ public:
 private:
     void visit(const OpNode& node) {
         auto in = replay_.mapped_inputs(node);
+        if (is_teacher(node.layer)) {
+            replay_.emit_as(node, node.op, in);
+            return;
+        }
         freeze(in);
         const TensorId weight = matrix_of(node, in);
         if (spec_.kind == AdapterKind::qlora && weight.valid() && node.layer >= 0) {

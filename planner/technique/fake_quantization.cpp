@@ -38,6 +38,7 @@ private:
 
     /// A layer that an adapter could be put on, or experts: not a router, a head or an adapter.
     [[nodiscard]] bool is_rounded(const OpNode& node) const {
+        if (is_teacher(node.layer)) return false;
         if (std::holds_alternative<GroupedLinear>(node.op)) return true;
         return std::holds_alternative<Linear>(node.op) &&
                is_adapter_target(replay_.old()[replay_.old().inputs(node)[1]].label.part);

@@ -211,6 +211,7 @@ private:
             HeadLoss op = *head;
             op.shards = ranks_;
             in[0] = entered(node, in[0]);
+            if (op.teacher.on) in[3] = entered(node, in[3]);
             sum_over_shards(node, emit(node, op, in, Spread::whole)[0]);
             return true;
         }

@@ -56,6 +56,11 @@ std::int64_t first_position(const ModelSpec& model) {
     const bool learned = model.position == PositionKind::learned;
     return learned ? model.position_rows - model.max_positions : 0;
 }
+/// A teacher reads the same positions.
+std::int64_t first_position(const PlanRequest& request) {
+    const auto& teacher = request.distill.teacher;
+    return std::max(first_position(request.model), teacher ? first_position(*teacher) : 0);
+}
 
 BatchSpec batch_spec(const RunOptions& options, const PlanRequest& request) {
     const auto& train = request.train;
@@ -66,7 +71,7 @@ BatchSpec batch_spec(const RunOptions& options, const PlanRequest& request) {
             .rank = options.rank / (layout.tensor * layout.context) % layout.data,
             .ranks = layout.data,
             .vocabulary = request.model.vocab,
-            .first_position = first_position(request.model),
+            .first_position = first_position(request),
             .seed = options.seed};
 }
 

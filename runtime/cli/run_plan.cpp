@@ -46,6 +46,7 @@ void require_readers(const RunOptions& options, const PlanRequest& request) {
                                      name(train.compute), name(DType::f16));
         for (const auto* option : {"--loss-scale", "--growth-interval"}) refuse(option, why);
     }
+    if (!request.distill.is_on()) refuse("--init-teacher", "the plan has no teacher");
     if (request.adapter.kind == AdapterKind::none) {
         // Under an adapter, a checkpoint leaves the base out.
         if (options.has("--resume")) {

@@ -23,16 +23,15 @@ Homes homes_of(const Weights& weights) {
     return homes;
 }
 
-void read_all(const std::vector<WeightSource>& sources, const RunPlan& run,
-              const WeightFiles& files, Weights& weights) {
-    const StepGraph& graph = run.lowering.graph;
-    check_weights(sources, graph, run.request().model, files);
+void read_all(const std::vector<WeightSource>& sources, const StepGraph& graph,
+              const ModelSpec& model, const WeightFiles& files, Weights& weights) {
+    check_weights(sources, graph, model, files);
     const auto homes = homes_of(weights);
     for (const auto& source : sources) {
         TensorSpec spec = graph[source.parameter];
         spec.dtype = DType::f32;
         std::vector<float> values(static_cast<std::size_t>(numel(spec.shape)));
-        read_weight(source, spec, run.request().model.attention, files,
+        read_weight(source, spec, model.attention, files,
                     std::as_writable_bytes(std::span(values)));
         weights.write(*homes.at(source.parameter), values);
     }
@@ -157,20 +156,27 @@ void require_saves(const RunOptions& options, const RunPlan& run) {
 
 std::string load_weights(const RunOptions& options, const RunPlan& run, Weights& weights) {
     const StepGraph& graph = run.lowering.graph;
+    const ModelSpec& model = run.request().model;
     initialize(weights, graph, options.seed);
     std::string from = fmt::format("random weights, seed {}", options.seed);
     if (!options.init.empty()) {
         const WeightFiles files(options.init);
-        read_all(weight_sources(graph, run.request().model, stored_names(files)), run, files,
-                 weights);
+        read_all(weight_sources(graph, model, stored_names(files)), graph, model, files, weights);
         initialize_magnitudes(weights, graph);
         from = fmt::format("weights of {}", options.init);
     }
+    if (!options.teacher.empty()) {
+        const ModelSpec& teacher = *run.request().distill.teacher;
+        const WeightFiles files(options.teacher);
+        read_all(weight_sources(graph, teacher, stored_names(files), Subject::teacher), graph,
+                 teacher, files, weights);
+        from += fmt::format(", teacher of {}", options.teacher);
+    }
     if (!options.adapter.empty()) {
         const WeightFiles files(options.adapter);
-        const auto sources = adapter_sources(graph, run.request().model);
+        const auto sources = adapter_sources(graph, model);
         require_same_adapter(options.adapter, run, sources, files);
-        read_all(sources, run, files, weights);
+        read_all(sources, graph, model, files, weights);
         from += fmt::format(", adapter of {}", options.adapter);
     }
     return from;

@@ -143,14 +143,17 @@ const ModuleName* linear_of(const ModelSpec& model, std::string_view module) {
 }  // namespace
 
 std::vector<WeightSource> weight_sources(const StepGraph& graph, const ModelSpec& model,
-                                         const StoredNames& stored) {
+                                         const StoredNames& stored, Subject subject) {
     const Namer namer(model, stored);
     std::vector<WeightSource> out;
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
         const Tensor& tensor = graph.tensors[i];
         const bool scales = tensor.label.part.starts_with("quant.");
         if (!tensor.parameter.is_parameter || tensor.parameter.adapter || scales) continue;
-        out.push_back({TensorId{static_cast<std::int32_t>(i)}, namer.pieces(tensor)});
+        if (is_teacher(tensor.label.layer) != (subject == Subject::teacher)) continue;
+        Tensor own = tensor;
+        own.label.layer = own_layer(tensor.label.layer);
+        out.push_back({TensorId{static_cast<std::int32_t>(i)}, namer.pieces(own)});
     }
     return out;
 }

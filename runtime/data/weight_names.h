@@ -34,12 +34,13 @@ struct WeightSource {
 /// Tensors that are in a file; empty: a file that is going to be written.
 using StoredNames = std::set<std::string, std::less<>>;
 
-/// Sources of the base model's parameters, in the graph's order: how the model's family names them
-/// in Hugging Face's files. A prefix that files have or lack is as in `stored`, else the usual one.
-/// Quantized scales have no source. Throws InputError when the family's files are
-/// not known.
+/// Sources of the base model's parameters, or of the teacher's, in the graph's order: how the
+/// model's family names them in Hugging Face's files. A prefix that files have or lack is as in
+/// `stored`, else the usual one. Quantized scales have no source. Throws InputError when the
+/// family's files are not known.
 std::vector<WeightSource> weight_sources(const StepGraph& graph, const ModelSpec& model,
-                                         const StoredNames& stored = {});
+                                         const StoredNames& stored = {},
+                                         Subject subject = Subject::student);
 
 /// The module that a linear layer's file name has, below its layer: "attn.q_proj" ->
 /// "self_attn.q_proj"; nothing when the family has no such layer.

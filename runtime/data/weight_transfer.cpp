@@ -76,7 +76,7 @@ Held held_by(const std::vector<WeightSource>& sources, const StepGraph& graph) {
     Held held;
     for (const auto& source : sources) {
         const auto& label = graph[source.parameter].label;
-        if (label.layer >= 0) held.layers.insert(label.layer);
+        if (const auto layer = own_layer(label.layer); layer >= 0) held.layers.insert(layer);
         held.head |= label.part == "final_norm.weight" || label.part == "lm_head.weight";
         held.table |= label.part == "embed_tokens.weight";
     }

@@ -52,6 +52,12 @@ TEST_CASE("GpuKernelsAgreeWithTheCpuAtTheSizesOfModels") {
          .inputs = {real({300, 256}), parameter({32000, 256}), ids({300}, 32000)}},
         {.op = HeadLoss{.chunk = 128},
          .inputs = {real({300, 256}), parameter({5003, 256}), ids({300}, 5003)}},
+        {.op = HeadLoss{.chunk = 128, .teacher = {.on = true, .temperature = 2.0, .weight = 0.5}},
+         .inputs = {real({300, 256}), parameter({32000, 256}), ids({300}, 32000),
+                    frozen({300, 384}), frozen({32000, 384})}},
+        {.op = HeadLoss{.chunk = 128, .teacher = {.on = true, .temperature = 2.0, .weight = 0.5}},
+         .inputs = {real({300, 256}), parameter({5003, 256}), ids({300}, 5003), frozen({300, 384}),
+                    frozen({5003, 384})}},
     };
     check_all(cases, long_sums);
 }

@@ -308,8 +308,8 @@ TEST_CASE("TheTabKeyReachesEveryEditorOfTheRequestAndEveryPage") {
         if (const auto* at = QApplication::focusWidget()) reached.insert(at->objectName());
         QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
     }
-    for (const auto* name : {"model", "gpu", "gpus", "nodes", "goal", "sequence", "batch", "tokens",
-                             "engine", "zero", "micro_batch"}) {
+    for (const auto* name : {"model", "teacher", "gpu", "gpus", "nodes", "goal", "sequence",
+                             "batch", "tokens", "engine", "zero", "micro_batch"}) {
         INFO(name);
         CHECK(reached.contains(QString::fromUtf8(name)));
     }

@@ -5,19 +5,13 @@
 #include "planner/base/error.h"
 #include "tests/kernels/call.h"
 #include "tests/support/catch.h"
+#include "tests/support/matrix_cases.h"
 #include "tests/support/op_case.h"
 
 namespace headroom::test {
 namespace {
 
 using Numbers = std::vector<double>;
-
-OpInput targets(std::vector<double> values) {
-    return {.shape = {static_cast<std::int64_t>(values.size())},
-            .fill = Fill::values,
-            .dtype = DType::i32,
-            .values = std::move(values)};
-}
 
 double shaped(double z, double scale, double cap) {
     return cap > 0.0 ? cap * std::tanh(scale * z / cap) : scale * z;
@@ -105,16 +99,19 @@ TEST_CASE("CrossEntropyIsTheLogOfTheSumLessTheTargetsLogit") {
 TEST_CASE("LossGradientsAgreeWithFiniteDifferences") {
     for (const auto& c : cross_entropy_cases()) check_gradient(c);
     for (const auto& c : head_cases()) check_gradient(c);
+    for (const auto& c : distillation_cases()) check_gradient(c);
 }
 
 TEST_CASE("LossesAgreeAcrossDtypes") {
     for (const auto& c : cross_entropy_cases()) check_dtypes(c);
     for (const auto& c : head_cases()) check_dtypes(c);
+    for (const auto& c : distillation_cases()) check_dtypes(c);
 }
 
 TEST_CASE("LossesCountTheWorkTheyDeclare") {
     for (const auto& c : cross_entropy_cases()) check_work(c);
     for (const auto& c : head_cases()) check_work(c);
+    for (const auto& c : distillation_cases()) check_work(c);
 }
 
 TEST_CASE("HugeLogitsDoNotOverflow") {
@@ -196,6 +193,91 @@ TEST_CASE("HeadLossIsCrossEntropyOfTheHeadsLogits") {
         CHECK(head_loss.numbers() == loss.numbers());
         CHECK(head_dx.numbers() == dx.numbers());
     }
+}
+
+TEST_CASE("ADistilledLossIsCrossEntropyAndTheDivergenceFromTheTeacher") {
+    // By definition, in f64 and without any trick.
+    const std::int64_t words = 1301;
+    const auto x = normal_numbers(4 * 3, 1);
+    const auto w = normal_numbers(words * 3, 2);
+    const auto teacher_x = normal_numbers(4 * 5, 3);
+    const auto teacher_w = normal_numbers(words * 5, 4);
+    const Numbers wanted{7, 1300, -1, 0};
+    const Distillation distill{
+        .on = true, .temperature = 2.5, .weight = 0.3, .scale = 1.25, .softcap = 4.0};
+    const auto logits = [&](const Numbers& rows, const Numbers& table, std::size_t width,
+                            std::size_t token, double scale, double cap) {
+        Numbers out;
+        for (std::size_t v = 0; v < static_cast<std::size_t>(words); ++v) {
+            double sum = 0.0;
+            for (std::size_t k = 0; k < width; ++k) {
+                sum += rows[token * width + k] * table[v * width + k];
+            }
+            out.push_back(shaped(sum, scale, cap));
+        }
+        return out;
+    };
+    const auto log_softmax = [](Numbers z, double temperature) {
+        double sum = 0.0;
+        for (auto& each : z) sum += std::exp(each /= temperature);
+        for (auto& each : z) each -= std::log(sum);
+        return z;
+    };
+    Numbers expected;
+    for (std::size_t token = 0; token < 4; ++token) {
+        const auto z = logits(x, w, 3, token, 0.5, 0.0);
+        const auto u = logits(teacher_x, teacher_w, 5, token, 1.25, 4.0);
+        const auto q = log_softmax(z, 2.5);
+        const auto p = log_softmax(u, 2.5);
+        double divergence = 0.0;
+        for (std::size_t v = 0; v < p.size(); ++v) divergence += std::exp(p[v]) * (p[v] - q[v]);
+        if (wanted[token] < 0.0) {
+            expected.push_back(0.0);
+            continue;
+        }
+        const double entropy = -log_softmax(z, 1.0)[static_cast<std::size_t>(wanted[token])];
+        expected.push_back(0.7 * entropy + 0.3 * 2.5 * 2.5 * divergence);
+    }
+    Held<double> loss({4}, 99.0);
+    Held<double> chunk({3, words}, 99.0);
+    Held<double> taught({3, words}, 99.0);
+    Held<double> x_held({4, 3}, x);
+    Held<double> w_held({words, 3}, w);
+    Held<double> teacher_x_held({4, 5}, teacher_x);
+    Held<double> teacher_w_held({words, 5}, teacher_w);
+    Held<std::int32_t> targets({4}, wanted);
+    call(HeadLoss{.chunk = 3, .scale = 0.5, .input_gradient = false, .teacher = distill},
+         {x_held.view(), w_held.view(), targets.view(), teacher_x_held.view(),
+          teacher_w_held.view()},
+         {loss.view(), chunk.view(), taught.view()});
+    check_close(loss.numbers(), expected, 1e-12);
+}
+
+TEST_CASE("AStudentThatIsItsTeacherLosesCrossEntropyAlone") {
+    const auto x = normal_numbers(7 * 6, 1);
+    const auto w = normal_numbers(13 * 6, 2);
+    Held<float> x_held({7, 6}, x);
+    Held<float> w_held({13, 6}, w);
+    Held<std::int32_t> targets({7}, Numbers{0, 12, -1, 3, 4, 5, 6});
+    const auto run = [&](const Distillation& teacher) {
+        Held<float> loss({7}, 99.0);
+        Held<float> dx({7, 6}, 99.0);
+        Held<float> chunk({4, 13}, 99.0);
+        Held<float> taught({4, 13}, 99.0);
+        std::vector<TensorView> in{x_held.view(), w_held.view(), targets.view()};
+        std::vector<TensorView> out{loss.view(), dx.view(), chunk.view()};
+        if (teacher.on) {
+            in.insert(in.end(), {x_held.view(), w_held.view()});
+            out.push_back(taught.view());
+        }
+        call(HeadLoss{.chunk = 4, .teacher = teacher}, in, out);
+        auto numbers = loss.numbers();
+        for (const double each : dx.numbers()) numbers.push_back(each);
+        return numbers;
+    };
+    Numbers expected = run({});
+    for (auto& each : expected) each *= 0.25;
+    check_close(run({.on = true, .temperature = 3.0, .weight = 0.75}), expected, 1e-5);
 }
 
 TEST_CASE("HeadLossAddsChunksAndThenMicroSteps") {

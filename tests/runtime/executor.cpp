@@ -29,7 +29,10 @@ TEST_CASE("TrainingLowersTheLossWithEveryTechnique") {
         INFO(differing(request));
         TinyRun run(request, {.poison = Poison::on}, {.learning_rate = 3e-3});
         const auto losses = run.train(12);
-        CHECK(losses.front() == Approx(std::log(64.0)).epsilon(0.05));
+        // Models of random weights lie next to nothing apart: a teacher's part of the loss is
+        // small.
+        const double hard = request.distill.is_on() ? 1.0 - request.distill.weight : 1.0;
+        CHECK(losses.front() == Approx(hard * std::log(64.0)).epsilon(0.05));
         CHECK(losses.back() < losses.front());
     }
 }

@@ -97,11 +97,15 @@ public:
     }
 
     void load(const std::vector<WeightSource>& sources, const WeightFiles& files) {
+        load(sources, files, request_.model.attention);
+    }
+    void load(const std::vector<WeightSource>& sources, const WeightFiles& files,
+              const AttentionSpec& attention) {
         for (const auto& source : sources) {
             std::vector<float> values(
                 static_cast<std::size_t>(numel(graph_[source.parameter].shape)));
-            read_weight(source, {graph_[source.parameter].shape, DType::f32},
-                        request_.model.attention, files, std::as_writable_bytes(std::span(values)));
+            read_weight(source, {graph_[source.parameter].shape, DType::f32}, attention, files,
+                        std::as_writable_bytes(std::span(values)));
             weights_.write(home(source.parameter), values);
         }
     }
@@ -273,6 +277,37 @@ void check_qat(const std::string& folder) {
     }
 }
 
+/// Ten steps of a student, whose teacher is of another family.
+void check_taught(const std::string& folder) {
+    const Oracle oracle(folder);
+    const auto base = oracle.document.at("base").get<std::string>();
+    const auto shown = oracle.document.at("teacher").get<std::string>();
+    const ModelSpec model = oracle_model(base);
+    const ModelSpec teacher = oracle_model(shown);
+    const WeightFiles files(kOracle / base);
+    const WeightFiles teacher_files(kOracle / shown);
+    for (const auto attention : {AttentionImpl::flash, AttentionImpl::eager}) {
+        const Way way{LossKind::chunked, attention};  // the only loss with a teacher
+        INFO(folder << ", attention " << static_cast<int>(attention));
+        PlanRequest request = request_of(model, way);
+        request.distill = {.teacher = teacher,
+                           .temperature = oracle.document.at("temperature"),
+                           .weight = oracle.document.at("weight")};
+        Run run(request, folder, oracle);
+        const auto sources = weight_sources(run.graph(), model, stored_names(files));
+        const auto taught =
+            weight_sources(run.graph(), teacher, stored_names(teacher_files), Subject::teacher);
+        check_weights(sources, run.graph(), model, files);
+        check_weights(taught, run.graph(), teacher, teacher_files);
+        run.load(sources, files);
+        run.load(taught, teacher_files, teacher.attention);
+        check_losses(run.train(steps_of(way, oracle)), oracle.losses);
+        const int gradients = compare("gradient/", sources, oracle, model.attention, kTolerance,
+                                      [&](TensorId id) { return run.gradient(id); });
+        CHECK(gradients == stored_under(oracle, "gradient/"));
+    }
+}
+
 void check_adapter(const std::string& folder) {
     const Oracle oracle(folder);
     const auto base = oracle.document.at("base").get<std::string>();
@@ -328,6 +363,9 @@ TEST_CASE("LoraOnAFusedMatrixIsPefts") { check_adapter("gpt2-lora"); }
 
 TEST_CASE("RoundedWeightsGradientsAreTorchaos") { check_qat("llama-qat"); }
 TEST_CASE("RoundedActivationsGradientsAreTorchaos") { check_qat("llama-qat-activations"); }
+
+TEST_CASE("AStudentOfGemma2LosesAsInPyTorch") { check_taught("llama-taught"); }
+TEST_CASE("AStudentOfQwen2LosesAsInPyTorch") { check_taught("gpt2-taught"); }
 
 TEST_CASE("WeightsAfterTenStepsAreTorchs") {
     for (const std::string folder : {"llama", "gpt2", "gemma"}) {

@@ -55,6 +55,19 @@ SearchRequest small_space_of_experts() {
     return request;
 }
 
+/// A teacher whose weights alone are most of a card's memory: ZeRO 3 or tensor ranks are called
+/// for.
+SearchRequest small_space_with_a_teacher() {
+    SearchRequest request = small_space();
+    ModelSpec teacher = request.base.model;
+    teacher.layers = 24;
+    teacher.hidden = 4096;
+    teacher.attention = {.heads = 32, .kv_heads = 8, .head_dim = 128};
+    teacher.ffn.width = 14336;
+    request.base.distill.teacher = teacher;
+    return request;
+}
+
 /// The least step of all configurations that are safe.
 double least_step(const SearchRequest& request) {
     double best = 1e300;
@@ -90,6 +103,15 @@ TEST_CASE("SearchOfExpertModelsFindsWhatAnExhaustiveSearchFinds") {
     CHECK_FALSE(std::get<Fits>(found.best->verdict).tight);
 }
 
+TEST_CASE("SearchWithATeacherFindsWhatAnExhaustiveSearchFinds") {
+    const SearchRequest request = small_space_with_a_teacher();
+    for (const auto& choice : enumerate(request).choices) CHECK(choice.pipeline == 1);
+    const SearchResult found = search(request);
+    REQUIRE(found.best);
+    CHECK(found.best->predicted.cost.step.count() == Approx(least_step(request)).epsilon(1e-3));
+    CHECK(found.best->request.distill == request.base.distill);
+}
+
 TEST_CASE("ASearchOffersOnlyWhatTheRunnerOfThePlanCan") {
     SearchRequest request = on(preset("meta-llama/Llama-3.1-8B"), "h100", 16);
     request.able = {.zero = 1,
@@ -116,7 +138,7 @@ TEST_CASE("ASearchOffersOnlyWhatTheRunnerOfThePlanCan") {
 }
 
 TEST_CASE("BoundsNeverRuleOutWhatFits") {
-    const SearchRequest request = small_space();
+    const SearchRequest request = GENERATE(small_space(), small_space_with_a_teacher());
     const Ranker ranker(request);
     for (const auto& choice : enumerate(request).choices) {
         const PlanRequest one = with(request, choice);

@@ -49,6 +49,7 @@ HeadResult run_head(const HeadLoss& op, const KernelTable& table, bool first_mic
 
 TEST_CASE("EmulatedLossesAgreeWithTheCpu") {
     for (const auto& c : loss_cases()) check_same_as_cpu(c, emulated_matrix_table());
+    for (const auto& c : distillation_cases()) check_same_as_cpu(c, emulated_matrix_table());
 }
 
 TEST_CASE("EmulatedLossesOfMaskedLogitsAgreeWithTheCpu") {

@@ -71,7 +71,9 @@ TEST_CASE("EveryFieldOfARequestIsExactlyOneKnob") {
     CHECK(knobs_in("/techniques/offload") == field_count<OffloadSpec>());
     CHECK(knobs_in(kAdapterGroup) == field_count<AdapterSpec>());
     CHECK(knobs_in("/techniques/qat") == field_count<QatSpec>());
-    CHECK(knobs().size() == 46);
+    // The teacher and its name are no settings of a few values.
+    CHECK(knobs_in(kDistillationGroup) == field_count<DistillSpec>() - 2);
+    CHECK(knobs().size() == 48);
 }
 
 TEST_CASE("AKnobChangesItsFieldAndNoOther") {
@@ -113,7 +115,7 @@ TEST_CASE("TechniqueIdsAreTheKnownOnes") {
     const std::set<std::string_view> known{
         "",         "precision",        "optimizer",       "loss", "attention", "recompute", "zero",
         "pipeline", "context_parallel", "expert_parallel", "moe",  "offload",   "lora",      "qat",
-        "qlora",    "tensor_parallel"};
+        "qlora",    "tensor_parallel",  "distillation"};
     std::set<std::string_view> used;
     for (const auto& each : knobs()) used.insert(each.technique);
     CHECK(used == known);

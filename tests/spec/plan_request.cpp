@@ -232,6 +232,42 @@ TEST_CASE("AdapterTargetsAreLayersOfTheModel") {
     CHECK(targets("Mixtral-8x7B-v0.1") == Names{"q_proj", "k_proj", "v_proj", "o_proj"});
 }
 
+TEST_CASE("ATeacherIsComparableAndFitsTheLayout") {
+    const auto refused = [](const char* teacher, auto change) {
+        auto request = read_request(plain_document("meta-llama/Llama-3.2-1B", 1));
+        request.distill.teacher = shipped_library().model(teacher, "");
+        change(request);
+        return input_error([&] { validate(request); });
+    };
+    const auto nothing = [](PlanRequest&) {};
+    CHECK(refused("llama-3.1-8b", nothing).empty());
+    CHECK(refused("gpt2", nothing) ==
+          "/techniques/distillation/teacher: \"openai-community/gpt2\" has a vocabulary of 50257 "
+          "tokens, the model has 128256: their distributions cannot be compared");
+    CHECK(refused("llama-3.1-8b", [](auto& r) {
+              r.train.loss = LossKind::fused;
+          }).starts_with("/train/loss: is fused, but with a teacher the loss is chunked"));
+    CHECK(refused("llama-3.1-8b", [](auto& r) { r.hardware.gpus = r.layout.pipeline = 2; }) ==
+          "/layout/pipeline: is 2, but with a teacher all layers are on one stage");
+    CHECK(refused("llama-3.1-8b", [](auto& r) { r.distill.weight = 0.0; }) ==
+          "/techniques/distillation/weight: is 0, so the teacher would change nothing");
+    CHECK(refused("llama-3.1-8b", [](auto& r) { r.distill.teacher->stack = Stack::encoder; })
+              .find("is encoder, the model is decoder: they predict different tokens") !=
+          std::string::npos);
+    // 32 heads are no multiple of 64; the student's are.
+    CHECK(refused("llama-3.1-8b",
+                  [](auto& r) {
+                      r.model.attention.heads = r.model.attention.kv_heads = 64;
+                      r.model.attention.head_dim = 32;
+                      r.hardware.gpus = r.layout.tensor = 64;
+                  }) ==
+          "/layout/tensor: of the teacher \"meta-llama/Llama-3.1-8B\": 64 does not divide 32 "
+          "attention heads");
+    CHECK(refused("llama-3.1-8b", [](auto& r) {
+              r.distill.teacher->attention.heads = 0;
+          }).starts_with("/techniques/distillation/teacher/attention/heads: "));
+}
+
 TEST_CASE("RoundedMatricesAreThoseOfAFullModelOrUnderLora") {
     CHECK(refusal(kLlama, 1, {{"qat", word("int4")}, {"adapter", word("lora")}}).empty());
     for (const char* kind : {"qlora", "dora"}) {

@@ -45,6 +45,12 @@ PlanRequest random_request(const PlanRequest& start, Random& random) {
     if (request.recompute.mode == RecomputeMode::none) request.recompute = {};
     if (request.adapter.kind == AdapterKind::none) request.adapter = {};
     if (!request.qat.is_on()) request.qat = {};
+    if (random() % 3 == 0) {
+        request.distill.teacher = start.model;
+        request.distill.teacher_name = start.model_name;
+    } else {
+        request.distill = {};
+    }
     if (random() % 2 == 0) request.hardware.gpus = integer_between(random, 1, 1 << 20);
     if (random() % 2 == 0) request.hardware.usd_per_gpu_hour = Usd{1.25};
     return request;

@@ -153,6 +153,12 @@ std::vector<OpRow> loss_rows() {
          product,
          {},
          {{8}, {8, 100}}},
+        {HeadLoss{.chunk = 3, .teacher = {.on = true}},
+         {x, head, targets, bf16({8, 32}), bf16({100, 32})},
+         2 * product + 2 * product,
+         2 * product + 2 * product,
+         {},
+         {{8}, {8, 16}, {3, 100}, {3, 100}}},
     };
 }
 

@@ -113,4 +113,22 @@ inline std::vector<OpCase> loss_cases() {
     };
 }
 
+/// A student of 5 or 16 columns beside a teacher of other widths.
+inline std::vector<OpCase> distillation_cases() {
+    const OpInput some = targets({0, 8, -1, 3, 3, 10, 7});
+    const Distillation half{.on = true, .temperature = 2.0, .weight = 0.5};
+    const Distillation sharp{
+        .on = true, .temperature = 0.5, .weight = 0.9, .scale = 1.5, .softcap = 3.0};
+    const Distillation only{.on = true, .temperature = 1.0, .weight = 1.0};
+    return {
+        {.op = HeadLoss{.chunk = 3, .teacher = half},
+         .inputs = {real({7, 5}), parameter({11, 5}), some, frozen({7, 6}), frozen({11, 6})}},
+        {.op = HeadLoss{.chunk = 4, .scale = 0.5, .softcap = 2.0, .teacher = sharp},
+         .inputs = {block({7, 16}, 24), parameter({24, 16}), some, frozen({7, 8}), frozen({24, 8})},
+         .scalars = kQuarter},
+        {.op = HeadLoss{.chunk = 100, .teacher = only},
+         .inputs = {real({7, 4}), frozen({1040, 4}), some, frozen({7, 12}), frozen({1040, 12})}},
+    };
+}
+
 }  // namespace headroom::test

@@ -34,6 +34,7 @@ public:
         r.adapter.paged_optimizer = flip();
         r.adapter.dropout = flip() ? 0.05 : 0.0;
         if (pick({0, 0, 1}) != 0) qat(r);
+        if (r.layout.pipeline == 1 && pick({0, 0, 1}) != 0) distill(r);
         r.hardware.gpus = r.layout.world();
         return r;
     }
@@ -97,6 +98,11 @@ private:
         r.qat.weights = static_cast<QatType>(pick({0, 1, 2}));
         r.qat.group = pick({0, 24, 48});
         if (r.layout.tensor == 1) r.qat.activations = static_cast<QatType>(pick({0, 1, 2}));
+    }
+
+    void distill(PlanRequest& r) {
+        r.train.loss = LossKind::chunked;
+        r.distill = {.teacher = model(), .temperature = 2.0, .weight = 0.5};
     }
 
     std::mt19937 random_;

@@ -50,6 +50,25 @@ inline std::vector<PlanRequest> recipes() {
         r.hardware.gpus = r.layout.data = 4;
         r.layout.zero = 3;
     });
+    const auto taught = [&](auto change) {
+        add([&](PlanRequest& r) {
+            r.distill.teacher = tiny_llama(5);
+            r.distill.teacher->attention.qk_norm = QkNorm::per_head;
+            change(r);
+        });
+    };
+    taught([](PlanRequest&) {});
+    taught([](PlanRequest& r) {
+        r.train.accumulation = 2;
+        r.train.compute = r.train.gradient = DType::bf16;
+        r.adapter.kind = AdapterKind::qlora;
+    });
+    taught([](PlanRequest& r) {
+        r.train.dropout = 0.1;
+        r.qat.weights = QatType::int8;
+        r.hardware.gpus = r.layout.data = 4;
+        r.layout.zero = 3;
+    });
     add([](PlanRequest& r) { r.offload.optimizer = Tier::cpu; });
     for (const auto tier : {Tier::cpu, Tier::nvme}) {
         add([&](PlanRequest& r) { r.offload.optimizer = r.offload.parameters = tier; });

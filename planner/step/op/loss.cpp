@@ -12,6 +12,10 @@ namespace {
 
 constexpr double kLossFlops = 4.0;
 constexpr double kGradFlops = 3.0;
+/// With a teacher: two more sums of exponentials and the divergence, and two softmaxes in place of
+/// one.
+constexpr double kDistilledLossFlops = 14.0;
+constexpr double kDistilledGradFlops = 8.0;
 
 }  // namespace
 
@@ -50,19 +54,33 @@ Outputs HeadLoss::outputs(const Specs& in) const {
               .dtype = in[0].dtype,
               .role = Role::logits,
               .part = "logits.chunk"});
+    if (teacher.on) {
+        out.push({.shape = {rows, in[4].shape[0]},
+                  .dtype = in[3].dtype,
+                  .role = Role::logits,
+                  .part = "teacher.logits.chunk"});
+    }
     return out;
 }
 Work HeadLoss::work(const Specs& in, const Specs&) const {
     const double logits = static_cast<double>(in[0].shape[0]) * static_cast<double>(in[1].shape[0]);
     const double products = 1.0 + (input_gradient ? 1.0 : 0.0) + (weight_gradient ? 1.0 : 0.0);
-    const Flops gemms{products * 2.0 * logits * static_cast<double>(in[0].shape[1])};
+    Flops gemms{products * 2.0 * logits * static_cast<double>(in[0].shape[1])};
     const std::int64_t chunks = ceil_div(in[0].shape[0], chunk);
     // Each chunk reads the head for every product, and the logits cross memory six times.
-    const double moved = products * static_cast<double>(chunks) * bytes(in[1]).real() +
-                         6.0 * logits * bits(in[0].dtype) / 8.0 + 3.0 * bytes(in[0]).real();
+    double moved = products * static_cast<double>(chunks) * bytes(in[1]).real() +
+                   6.0 * logits * bits(in[0].dtype) / 8.0 + 3.0 * bytes(in[0]).real();
+    double vector = (kLossFlops + kGradFlops) * logits;
+    if (teacher.on) {
+        // One product; its logits are written once and read for the sums and for the gradient.
+        gemms += Flops{2.0 * logits * static_cast<double>(in[3].shape[1])};
+        moved += static_cast<double>(chunks) * bytes(in[4]).real() + bytes(in[3]).real() +
+                 3.0 * logits * bits(in[3].dtype) / 8.0;
+        vector = (kDistilledLossFlops + kDistilledGradFlops) * logits;
+    }
     return {.model = gemms,
             .matrix = gemms,
-            .vector = Flops{(kLossFlops + kGradFlops) * logits},
+            .vector = Flops{vector},
             .moved = Bytes{static_cast<std::int64_t>(moved)}};
 }
 void HeadLoss::backward(Tape& tape, const OpNode& node) const {

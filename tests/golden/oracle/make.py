@@ -14,7 +14,8 @@ model.safetensors) and beside it
 
 NAME-lora/ and NAME-dora/ hold an adapter as PEFT saves it, with the same two files; merged/<tensor> are
 base weights with the adapter merged in. NAME-qat*/ hold the two files of a model whose linear layers
-torchao rounds in training, and in oracle.json how. nf4.safetensors holds what bitsandbytes' own code gives,
+torchao rounds in training, and in oracle.json how. NAME-taught*/ hold them of a model that learns from
+another one beside the tokens, as Hinton et al. 2015 do. nf4.safetensors holds what bitsandbytes' own code gives,
 fake_quantize.safetensors what torchao's does.
 """
 
@@ -131,7 +132,7 @@ def loss_of(model, tokens, targets):
     return F.cross_entropy(logits.float().view(-1, VOCAB), targets.view(-1))
 
 
-def train(model, tokens, targets, steps=STEPS):
+def train(model, tokens, targets, steps=STEPS, loss_of=loss_of):
     """-> losses before each of the steps and after the last, gradients of the first."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     groups = [{"params": [p for p in trained.values() if p.dim() > 1],
@@ -154,12 +155,12 @@ def train(model, tokens, targets, steps=STEPS):
     return losses, gradients
 
 
-def well_conditioned(model, tokens, targets, steps=STEPS, double=None):
+def well_conditioned(model, tokens, targets, steps=STEPS, double=None, loss_of=loss_of):
     """Whether fp32 and fp64 agree, so that what differs from this is wrong and not bad luck: in the
     gradients, and in ten steps (Adam makes a step of full length of a gradient next to nothing)."""
-    losses, gradients = train(copy.deepcopy(model), tokens, targets, steps)
+    losses, gradients = train(copy.deepcopy(model), tokens, targets, steps, loss_of)
     double_losses, double_gradients = train(double or copy.deepcopy(model).double(), tokens,
-                                            targets, steps)
+                                            targets, steps, loss_of)
     largest = max(g.norm() for g in gradients.values())
     return (all(abs(a - b) < 2e-6 * b for a, b in zip(losses, double_losses)) and
             all((gradients[n] - g).norm() < 2e-6 * max(g.norm(), 0.1 * largest)
@@ -358,6 +359,46 @@ def make_qat(seed, folder, base, weights, group, activations):
                                     activations=activations or "none"))
 
 
+def stored_model(name, dtype=torch.float32):
+    return hf.AutoModelForCausalLM.from_pretrained(ROOT / name, attn_implementation="eager",
+                                                   dtype=dtype)
+
+
+def taught_by(name, temperature, weight):
+    """-> a loss: (1 - weight) * cross-entropy + weight * T^2 * KL(teacher || student), both softened."""
+    teachers = {dtype: stored_model(name, dtype).eval() for dtype in (torch.float32, torch.float64)}
+
+    def soft(logits):
+        return F.log_softmax(logits.view(-1, VOCAB) / temperature, dim=-1)
+
+    def loss(model, tokens, targets):
+        logits = model(input_ids=tokens, use_cache=False).logits
+        with torch.no_grad():
+            shown = teachers[logits.dtype](input_ids=tokens, use_cache=False).logits
+        hard = F.cross_entropy(logits.view(-1, VOCAB), targets.view(-1))
+        apart = F.kl_div(soft(logits), soft(shown), log_target=True, reduction="batchmean")
+        return (1.0 - weight) * hard + weight * temperature ** 2 * apart
+
+    return loss
+
+
+def make_taught(seed, folder, base, teacher, temperature, weight):
+    folder = fresh(folder)
+    loss = taught_by(teacher, temperature, weight)
+    for at in seeds(seed):
+        tokens, targets = batch(torch.Generator().manual_seed(at))
+        model = stored_model(base).train()
+        if well_conditioned(model, tokens, targets, loss_of=loss):
+            break
+    else:
+        raise RuntimeError(f"no batch for {folder.name}")
+    losses, gradients = train(model, tokens, targets, loss_of=loss)
+    tensors = {"tokens": tokens.int(), "targets": targets.int()}
+    tensors |= {f"gradient/{n}": g for n, g in gradients.items()}
+    write(folder, tensors, settings(losses=losses, base=base, teacher=teacher,
+                                    temperature=temperature, weight=weight))
+
+
 def make_nf4(seed):
     """bitsandbytes' codes of a matrix of 288 blocks, plain scales and scales quantized in their turn."""
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -442,6 +483,8 @@ def main():
     make_qat(4000, "llama-qat", "llama", "int4", 8, None)
     make_qat(4001, "llama-qat-activations", "llama", "int8", 0, "int8")
     make_fake_quantize(4000)
+    make_taught(5000, "llama-taught", "llama", "gemma2", 2.0, 0.5)
+    make_taught(5001, "gpt2-taught", "gpt2", "qwen2", 1.0, 0.9)
 
 
 if __name__ == "__main__":
