@@ -72,6 +72,26 @@ void grad_norm_cpu(const GradNorm& op, const Launch& launch) {
     count_vector(launch, 2 * gradient.count());
 }
 
+/// The gradient of elements whose bit in the mask is 0 becomes 0, an infinity's too.
+template <class T>
+void clear_unmasked(std::int64_t count, const std::uint8_t* mask, T* gradient) {
+#pragma omp parallel for schedule(static) if (count >= kParallelElements)
+    for (std::int64_t byte = 0; byte < ceil_div(count, std::int64_t{8}); ++byte) {
+        if (mask[byte] == 0xFF) continue;
+        const std::int64_t last = std::min(8 * byte + 8, count);
+        for (std::int64_t i = 8 * byte; i < last; ++i) {
+            if ((mask[byte] >> (i % 8) & 1) == 0) gradient[i] = store<T>(0.0F);
+        }
+    }
+}
+
+void mask_gradient_cpu(const MaskGradient&, const Launch& launch) {
+    const TensorView& gradient = launch.out[0];
+    with_float(gradient.dtype, [&]<class T>(T) {
+        clear_unmasked(gradient.count(), launch.in[1].as<std::uint8_t>(), gradient.as<T>());
+    });
+}
+
 /// The outputs of an update: weights [, master], states.
 struct Unit {
     std::size_t states = 0;  ///< index of the first state
@@ -196,6 +216,7 @@ std::string refuses_update(const Op& any, const Launch& launch) {
 
 void add_optimizer_rows(KernelTable& table) {
     set_row<grad_norm_cpu>(table);
+    set_row<mask_gradient_cpu>(table);
     set_row<update_cpu>(table, refuses_update);
 }
 

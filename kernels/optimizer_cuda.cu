@@ -63,6 +63,36 @@ void grad_norm_cuda(const GradNorm& op, const Launch& launch) {
                   any_vector(launch.out[0]), adds(op.accumulation, launch));
 }
 
+/// The gradient of elements whose bit in the mask is 0 becomes 0; a byte of the mask a thread.
+template <int N>
+__global__ void __launch_bounds__(kThreads)
+    clear_unmasked(AnyVector gradient, const std::uint8_t* mask, std::int64_t count) {
+    const std::int64_t byte = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
+    const std::int64_t first = 8 * byte;
+    if (first >= count) return;
+    const unsigned bits = mask[byte];
+    if (bits == 0xFFU) return;
+    if (N == 8 && first + 8 <= count) {
+        auto value = gradient.get<N>(first);
+#pragma unroll
+        for (int i = 0; i < N; ++i) value[i] = (bits >> i & 1U) != 0 ? value[i] : 0.0F;
+        gradient.set<N>(first, value);
+        return;
+    }
+    for (int i = 0; i < 8 && first + i < count; ++i) {
+        if ((bits >> i & 1U) == 0) gradient.set<1>(first + i, {0.0F});
+    }
+}
+
+void mask_gradient_cuda(const MaskGradient&, const Launch& launch) {
+    const TensorView& gradient = launch.out[0];
+    const std::int64_t blocks = divide_up(divide_up(gradient.count(), 8), kThreads);
+    const bool wide = starts_aligned(8, {&gradient});
+    launch_kernel(wide ? clear_unmasked<8> : clear_unmasked<1>, {static_cast<unsigned>(blocks)},
+                  {kThreads}, 0, launch.stream, any_vector(gradient),
+                  launch.in[1].as<std::uint8_t>(), gradient.count());
+}
+
 /// What all updates read; `source` is the master copy, or the weights themselves.
 struct UpdateArguments {
     AnyVector weights{};
@@ -314,6 +344,7 @@ std::string refuse_update(const Op& op, const Launch& launch) {
 
 void add_optimizer_cuda_rows(KernelTable& table) {
     set_row<grad_norm_cuda>(table, refuse_f64);
+    set_row<mask_gradient_cuda>(table, refuse_f64);
     set_row<update_cuda>(table, refuse_update);
 }
 

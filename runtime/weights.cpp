@@ -7,12 +7,19 @@
 #include "kernels/nf4.h"
 #include "planner/base/error.h"
 #include "runtime/data/convert.h"
+#include "runtime/pruning.h"
 
 namespace headroom {
 
-Weights::Weights(Executor& executor) : executor_(executor) {
+Weights::Weights(Executor& executor, const PruneSpec& prune) : executor_(executor), prune_(prune) {
     const StepGraph& graph = executor.graph();
     for (const auto& node : graph.ops) {
+        if (std::holds_alternative<MaskGradient>(node.op)) {
+            const TensorId mask = graph.inputs(node)[1];
+            masks_[{graph[mask].label.layer, graph[mask].parameter.unit}] = mask;
+            const auto size = static_cast<std::size_t>(bytes(graph[mask]).count());
+            put_bytes(mask, 0, std::vector(size, std::byte{0xFF}));
+        }
         if (!std::holds_alternative<Dequantize>(node.op)) continue;
         const auto in = graph.inputs(node);
         const auto part = [&](std::size_t i) {
@@ -98,12 +105,30 @@ void Weights::write(const ParameterHome& home, std::span<const float> values) {
         quantize(home, values);
         return;
     }
+    std::vector<float> left;
+    if (const auto mask = masks_.find({target.label.layer, target.parameter.unit});
+        mask != masks_.end() && target.parameter.pruned) {
+        left = pruned(home, mask->second, values);
+        values = left;
+    }
     const auto part = values.first(static_cast<std::size_t>(home.count));
     put(home.weights, home.first, part);
     if (!home.master.valid()) return;
     const std::int64_t there = numel(executor_.graph()[home.master].shape) - home.first;
     const auto kept = std::clamp(there, std::int64_t{0}, home.count);
     put(home.master, home.first, part.first(static_cast<std::size_t>(kept)));
+}
+
+std::vector<float> Weights::pruned(const ParameterHome& home, TensorId mask,
+                                   std::span<const float> values) {
+    std::vector<float> left(values.begin(), values.end());
+    auto bits = prune(left, tensor(home).shape, prune_);
+    if (home.first % 8 != 0)
+        throw InternalError("a pruned matrix begins within a byte of its mask");
+    const std::int64_t there = numel(executor_.graph()[mask].shape) - home.first / 8;
+    const auto kept = std::clamp(there, std::int64_t{0}, std::ssize(bits));
+    put_bytes(mask, home.first / 8, std::span(bits).first(static_cast<std::size_t>(kept)));
+    return left;
 }
 
 std::vector<float> Weights::read(const ParameterHome& home) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "planner/spec/plan_request.h"
 #include "runtime/executor.h"
 #include "runtime/parameters.h"
 
@@ -14,14 +15,15 @@ namespace headroom {
 /// they are kept: shards, host memory, 16 bit with a master copy, NF4 with its scales.
 class Weights {
 public:
-    explicit Weights(Executor& executor);
+    /// Where the graph has masks, `prune` says what is pruned of a matrix that is written.
+    explicit Weights(Executor& executor, const PruneSpec& prune = {});
 
     /// Parameters that hold numbers of their own (not the scales of quantized ones).
     [[nodiscard]] std::span<const ParameterHome> homes() const { return homes_; }
     [[nodiscard]] const Tensor& tensor(const ParameterHome& home) const;
 
     /// All elements of a parameter, row by row; a shard takes those that it keeps. Codes and scales
-    /// of NF4 are made here.
+    /// of NF4 are made here, and pruned weights are taken out.
     void write(const ParameterHome& home, std::span<const float> values);
     /// The kept elements, from the master where there is one; zeros for those of other shards.
     [[nodiscard]] std::vector<float> read(const ParameterHome& home);
@@ -33,6 +35,12 @@ private:
         TensorId offset{};
     };
 
+    /// A unit by its layer and kind.
+    using UnitName = std::pair<std::int32_t, UnitKind>;
+
+    /// The numbers of a matrix without those that are pruned, whose bits go into the unit's mask.
+    [[nodiscard]] std::vector<float> pruned(const ParameterHome& home, TensorId mask,
+                                            std::span<const float> values);
     void put(TensorId tensor, std::int64_t first, std::span<const float> values);
     [[nodiscard]] std::vector<float> get(TensorId tensor, std::int64_t first, std::int64_t count);
     void put_bytes(TensorId tensor, std::int64_t first, std::span<const std::byte> bytes);
@@ -48,6 +56,8 @@ private:
     [[nodiscard]] std::vector<float> dequantize(const ParameterHome& home);
 
     Executor& executor_;
+    PruneSpec prune_;
+    std::map<UnitName, TensorId> masks_{};
     std::vector<ParameterHome> homes_{};
     std::map<TensorId, ParameterHome> home_of_{};  ///< of scales too
     std::map<TensorId, Quantization> quantization_{};

@@ -75,8 +75,12 @@ std::string run_line(const PlanRequest& request) {
                        with_thousands(batch * train.sequence), plural(batch * train.sequence));
 }
 
-/// Not every parameter learns when adapters do.
+/// Not every parameter learns when adapters do, or when some are pruned.
 std::string trained_line(const Prediction& predicted) {
+    if (predicted.pruned > 0) {
+        return fmt::format("          prunes {} of {} parameters\n",
+                           with_thousands(predicted.pruned), with_thousands(predicted.parameters));
+    }
     if (predicted.trainable == predicted.parameters) return {};
     return fmt::format("          trains {} of {} parameters\n",
                        with_thousands(predicted.trainable), with_thousands(predicted.parameters));

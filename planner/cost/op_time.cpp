@@ -73,6 +73,7 @@ DType operand_dtype(const StepGraph& graph, const OpNode& node) {
 /// Passes of the optimizer over offloaded states; streaming, so host memory is their bound.
 bool runs_on_host(const Op& op) {
     if (const auto* norm = std::get_if<GradNorm>(&op)) return norm->place == Place::host;
+    if (const auto* mask = std::get_if<MaskGradient>(&op)) return mask->place == Place::host;
     const auto* update = std::get_if<Update>(&op);
     return update != nullptr && update->place == Place::host;
 }

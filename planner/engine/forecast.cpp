@@ -30,6 +30,10 @@ EngineSettings settings_of(const PlanRequest& request, const Engine& engine) {
         throw InputError("/techniques/qat",
                          "is on: what a framework keeps of rounded weights no engine models");
     }
+    if (request.prune.is_on()) {
+        throw InputError("/techniques/pruning",
+                         "is on: what a framework keeps of pruned weights no engine models");
+    }
     if (request.distill.is_on()) {
         throw InputError(std::string(kDistillationGroup),
                          "is on: what a framework keeps beside a teacher no engine models");

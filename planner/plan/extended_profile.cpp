@@ -77,7 +77,11 @@ struct Section {
 };
 
 int section_of(const OpNode& node) {
-    if (node.phase == Phase::update) return std::holds_alternative<GradNorm>(node.op) ? 2 : 3;
+    if (node.phase == Phase::update) {
+        const bool before = std::holds_alternative<GradNorm>(node.op) ||
+                            std::holds_alternative<MaskGradient>(node.op);
+        return before ? 2 : 3;
+    }
     return static_cast<int>(node.phase);
 }
 

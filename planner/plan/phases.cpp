@@ -5,6 +5,7 @@
 
 #include "planner/plan/layer_runs.h"
 #include "planner/step/op/optimizer.h"
+#include "planner/technique/pruning.h"
 #include "planner/technique/states.h"
 
 namespace headroom {
@@ -14,11 +15,12 @@ namespace {
 struct CheckpointSizes {
     std::int64_t parameters = 0;
     std::int64_t trainable = 0;
-    Bytes weights{};  ///< of all parameters, as the step holds them
-    Bytes teacher{};  ///< likewise of a teacher, which is read, not saved
-    Bytes states{};   ///< master and optimizer states of the trainable ones
-    Bytes read{};     ///< what a rank stages at a time of the weights it reads, at most
-    Bytes written{};  ///< and of what it saves
+    std::int64_t pruned = 0;  ///< of the trainable ones
+    Bytes weights{};          ///< of all parameters, as the step holds them
+    Bytes teacher{};          ///< likewise of a teacher, which is read, not saved
+    Bytes states{};           ///< master and optimizer states of the trainable ones
+    Bytes read{};             ///< what a rank stages at a time of the weights it reads, at most
+    Bytes written{};          ///< and of what it saves
 };
 
 /// A matrix of a checkpoint that adapters are put on: 16 bits, quantized when it is there.
@@ -53,11 +55,15 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
         }
         sizes.weights += bytes(flat);
         std::int64_t matrices = 0;
+        bool masked = false;
         for (const auto id : unit.parameters) {
             const bool counts =
                 flat.dtype != DType::u8 && !lowering.graph[id].label.part.starts_with("quant.");
             if (counts) matrices += numel(lowering.graph[id].shape);
             if (counts && unit.trainable) sizes.trainable += numel(lowering.graph[id].shape);
+            if (!request.prune.is_on() || !is_pruned(lowering.graph[id])) continue;
+            sizes.pruned += pruned_elements(lowering.graph[id].shape, request.prune);
+            masked = true;
         }
         sizes.parameters += matrices;
         const bool adapts = request.adapter.kind != AdapterKind::none;
@@ -73,6 +79,7 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
                  optimizer_states(request.train.optimizer, unit.elements, unit.factored)) {
                 states += Bytes{bytes_of(state.elements, state.dtype)};
             }
+            if (masked) states += Bytes{ceil_div(unit.elements, std::int64_t{8})};
             sizes.states += states;
             const Bytes part = part_of(bytes(flat), split, unit.kind, fetched) +
                                part_of(states, split, unit.kind, split.layout.zero >= 1);
@@ -101,6 +108,7 @@ CheckpointSizes checkpoint_sizes(const PlanRequest& request) {
     const auto extend = [&](auto from, auto to) { return from + (to - from) * small->removed; };
     return {extend(a.parameters, b.parameters),
             extend(a.trainable, b.trainable),
+            extend(a.pruned, b.pruned),
             extend(a.weights, b.weights),
             b.teacher,
             extend(a.states, b.states),
@@ -114,6 +122,7 @@ void fill_phases(const PlanRequest& request, Prediction& predicted) {
     const CheckpointSizes sizes = checkpoint_sizes(request);
     predicted.parameters = sizes.parameters;
     predicted.trainable = sizes.trainable;
+    predicted.pruned = sizes.pruned;
     const RankMemory& worst = predicted.worst_rank();
     const std::int64_t ranks = ranks_of_node(request);
     const Bytes context = context_of_program(request.hardware.profile);

@@ -123,7 +123,8 @@ struct Prediction {
     std::vector<TrafficRow> traffic{};
     std::int64_t parameters = 0;
     std::int64_t trainable = 0;
-    std::string digest{};  ///< of the worst rank's lowered step
+    std::int64_t pruned = 0;  ///< of the trainable ones: 0 from the first step on
+    std::string digest{};     ///< of the worst rank's lowered step
     std::int64_t ops = 0;
 
     [[nodiscard]] const RankMemory& worst_rank() const { return stages[worst]; }

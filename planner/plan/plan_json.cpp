@@ -52,21 +52,23 @@ Json time_json(const CostBreakdown& cost) {
 
 Json predicted_json(const Prediction& predicted) {
     const auto& cost = predicted.cost;
-    return {{"memory_bytes", memory_json(predicted)},
-            {"peak", peak_json(predicted.worst_rank())},
-            {"parameters", predicted.parameters},
-            {"trainable_parameters", predicted.trainable},
-            {"model_flops", cost.model_flops.count()},
-            {"hardware_flops", cost.hardware_flops.count()},
-            {"step_seconds", cost.step.count()},
-            {"time_seconds", time_json(cost)},
-            {"tokens_per_second", cost.tokens_per_second},
-            {"mfu", cost.mfu},
-            {"hfu", cost.hfu},
-            {"steps", cost.steps},
-            {"gpu_hours", cost.gpu_hours},
-            {"usd", cost.usd.count()},
-            {"energy_kwh", cost.energy_kwh}};
+    Json out{{"memory_bytes", memory_json(predicted)},
+             {"peak", peak_json(predicted.worst_rank())},
+             {"parameters", predicted.parameters},
+             {"trainable_parameters", predicted.trainable},
+             {"model_flops", cost.model_flops.count()},
+             {"hardware_flops", cost.hardware_flops.count()},
+             {"step_seconds", cost.step.count()},
+             {"time_seconds", time_json(cost)},
+             {"tokens_per_second", cost.tokens_per_second},
+             {"mfu", cost.mfu},
+             {"hfu", cost.hfu},
+             {"steps", cost.steps},
+             {"gpu_hours", cost.gpu_hours},
+             {"usd", cost.usd.count()},
+             {"energy_kwh", cost.energy_kwh}};
+    if (predicted.pruned > 0) out["pruned_parameters"] = predicted.pruned;
+    return out;
 }
 
 Json verdict_json(const Fits& fits) {

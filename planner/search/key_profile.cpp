@@ -31,6 +31,9 @@ UnitSize size_of(const PlanRequest& request, const StateUnit& unit, const Tensor
          optimizer_states(request.train.optimizer, unit.elements, unit.factored)) {
         size.state_bytes += static_cast<double>(bytes_of(state.elements, state.dtype));
     }
+    // Masks lie with the states, a bit a weight.
+    const bool blocks = unit.kind == UnitKind::dense || unit.kind == UnitKind::expert;
+    if (request.prune.is_on() && blocks) size.state_bytes += size.trainable / 8.0;
     return size;
 }
 

@@ -76,6 +76,8 @@ constexpr auto kPart<AdapterSpec> = &PlanRequest::adapter;
 template <>
 constexpr auto kPart<QatSpec> = &PlanRequest::qat;
 template <>
+constexpr auto kPart<PruneSpec> = &PlanRequest::prune;
+template <>
 constexpr auto kPart<DistillSpec> = &PlanRequest::distill;
 
 template <class Part, class Field>
@@ -113,6 +115,7 @@ using T = TrainSpec;
 using L = ParallelLayout;
 using A = AdapterSpec;
 using Q = QatSpec;
+using P = PruneSpec;
 using D = DistillSpec;
 
 constexpr std::array kKnobs{
@@ -211,6 +214,13 @@ constexpr std::array kKnobs{
     row<&Q::activations>(
         "qat_activations", "/techniques/qat/activations", "qat", kAny,
         "round what those matrices multiply to this type as well, a scale a token"),
+
+    row<&P::pattern>(
+        "prune", "/techniques/pruning/pattern", "pruning", kAny,
+        "hold the smallest weights of the blocks' matrices at 0: of a whole matrix, or two of "
+        "every four"),
+    row<&P::sparsity>("prune_sparsity", "/techniques/pruning/sparsity", "pruning", {0, 0.99},
+                      "part of each matrix that is pruned"),
 
     row<&D::temperature>("distill_temperature", "/techniques/distillation/temperature",
                          "distillation", {0.01, 1000},

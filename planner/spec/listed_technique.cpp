@@ -15,6 +15,7 @@ constexpr std::array kListed{
     ListedTechnique{kAdapterGroup,
                     [](const PlanRequest& r) { return r.adapter.kind != AdapterKind::none; }},
     ListedTechnique{"/techniques/qat", [](const PlanRequest& r) { return r.qat.is_on(); }},
+    ListedTechnique{"/techniques/pruning", [](const PlanRequest& r) { return r.prune.is_on(); }},
     ListedTechnique{kDistillationGroup, [](const PlanRequest& r) { return r.distill.is_on(); }},
     ListedTechnique{"/techniques/recompute",
                     [](const PlanRequest& r) { return r.recompute.mode != RecomputeMode::none; }},

@@ -43,6 +43,10 @@ inline constexpr Words<AdapterKind, 4> kAdapterKinds{{{AdapterKind::none, "none"
                                                       {AdapterKind::dora, "dora"}}};
 inline constexpr Words<QatType, 3> kQatTypes{
     {{QatType::none, "none"}, {QatType::int8, "int8"}, {QatType::int4, "int4"}}};
+inline constexpr Words<PrunePattern, 3> kPrunePatterns{
+    {{PrunePattern::none, "none"},
+     {PrunePattern::unstructured, "unstructured"},
+     {PrunePattern::two_of_four, "2:4"}}};
 /// The dtypes that weights, activations and gradients may have.
 inline constexpr Words<DType, 3> kTrainedDTypes{{{DType::f32, name(DType::f32)},
                                                  {DType::bf16, name(DType::bf16)},
@@ -59,6 +63,7 @@ constexpr const auto& words(ContextKind) { return kContextKinds; }
 constexpr const auto& words(Tier) { return kTiers; }
 constexpr const auto& words(AdapterKind) { return kAdapterKinds; }
 constexpr const auto& words(QatType) { return kQatTypes; }
+constexpr const auto& words(PrunePattern) { return kPrunePatterns; }
 constexpr const auto& words(DType) { return kTrainedDTypes; }
 
 template <class Enum>

@@ -26,10 +26,11 @@ void check_limits(const RequestCheck& check) {
 void check_model(const RequestCheck& check) { validate(check.request.model, "/model"); }
 
 /// Limits come first: later checks multiply and divide by what passed them.
-constexpr std::array kChecks{check_limits,    check_model,  check_batch,        check_precision,
-                             check_positions, check_tensor, check_context,      check_pipeline,
-                             check_expert,    check_zero,   check_recompute,    check_offload,
-                             check_adapter,   check_qat,    check_distillation, check_world};
+constexpr std::array kChecks{check_limits,    check_model,  check_batch,     check_precision,
+                             check_positions, check_tensor, check_context,   check_pipeline,
+                             check_expert,    check_zero,   check_recompute, check_offload,
+                             check_adapter,   check_qat,    check_pruning,   check_distillation,
+                             check_world};
 
 }  // namespace
 

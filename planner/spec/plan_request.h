@@ -36,6 +36,8 @@ enum class ContextKind { gather, ulysses };
 enum class Tier { device, cpu, nvme };
 enum class AdapterKind { none, lora, qlora, dora };
 enum class QatType { none, int8, int4 };
+/// Which weights of a matrix are pruned: the smallest of all of it, or two of every four in a row.
+enum class PrunePattern { none, unstructured, two_of_four };
 
 /// Precision, optimizer, batch and loss of the step.
 struct TrainSpec {
@@ -119,6 +121,16 @@ struct QatSpec {
     }
 };
 
+/// Pruning: the smallest weights of the blocks' matrices are 0 from the first step on, and the rest
+/// is trained (Han et al. 2015).
+struct PruneSpec {
+    PrunePattern pattern = PrunePattern::none;
+    double sparsity = 0.5;  ///< of each matrix, the part that is pruned
+    bool operator==(const PruneSpec&) const = default;
+
+    [[nodiscard]] bool is_on() const { return pattern != PrunePattern::none; }
+};
+
 /// Distillation: a teacher's forward pass joins every micro-step, and the loss asks the student for
 /// the teacher's distribution too (Hinton et al. 2015).
 struct DistillSpec {
@@ -151,6 +163,7 @@ struct PlanRequest {
     OffloadSpec offload{};
     AdapterSpec adapter{};
     QatSpec qat{};
+    PruneSpec prune{};
     DistillSpec distill{};
     std::string engine = "headroom";
     bool operator==(const PlanRequest&) const = default;

@@ -58,6 +58,7 @@ void check_expert(const RequestCheck& check);
 void check_zero(const RequestCheck& check);
 void check_recompute(const RequestCheck& check);
 void check_qat(const RequestCheck& check);
+void check_pruning(const RequestCheck& check);
 void check_distillation(const RequestCheck& check);
 void check_offload(const RequestCheck& check);
 void check_adapter(const RequestCheck& check);

@@ -81,6 +81,20 @@ void check_qat(const RequestCheck& check) {
                   name(qat.activations), tensor);
 }
 
+void check_pruning(const RequestCheck& check) {
+    const auto& prune = check.request.prune;
+    if (!prune.is_on()) return;
+    const auto kind = check.request.adapter.kind;
+    check.require(
+        kind == AdapterKind::none, "adapter",
+        "is {}, but what is pruned is trained, and adapters leave their matrices as they are",
+        name(kind));
+    check.require(prune.sparsity > 0.0, "prune_sparsity", "is 0, so nothing would be pruned");
+    check.require(prune.pattern != PrunePattern::two_of_four || prune.sparsity == 0.5,
+                  "prune_sparsity", "is {}, but the pattern 2:4 leaves two of every four",
+                  prune.sparsity);
+}
+
 void check_adapter(const RequestCheck& check) {
     const auto& adapter = check.request.adapter;
     if (adapter.kind == AdapterKind::none) return;

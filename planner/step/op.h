@@ -24,20 +24,21 @@ namespace headroom {
 
 /// Every op there is. An op is a small value: its name, its attributes, what it puts out, the work
 /// it does, and, if differentiable, its backward rule.
-using Op = std::variant<Embedding, EmbeddingGrad, AddEmbedding,                                  //
-                        Linear, LinearAdd, LinearGradInput, LinearGradWeight, BiasGrad,          //
-                        GroupedLinear, GroupedGradInput, GroupedGradWeight,                      //
-                        Norm, NormGrad, Rope,                                                    //
-                        Attention, AttentionGrad, Scores, ScoresGrad, Softmax, SoftmaxGrad,      //
-                        Context, ContextGrad,                                                    //
-                        Activate, ActivateGrad,                                                  //
-                        Add, Accumulate, Dropout, DropoutGrad, Cast, SplitColumns, JoinColumns,  //
-                        ScaleColumns, ScaleColumnsGrad, GateRows, GateRowsGrad, PoolRows,        //
-                        TopK, TopKGrad, Permute, PermuteGrad, Unpermute, UnpermuteGrad,          //
-                        LatentKv, LatentKvGrad,                                                  //
-                        CrossEntropy, CrossEntropyGrad, HeadLoss,                                //
-                        Collective, Receive, CopyToGroup, Wait, Transfer,                        //
-                        GradNorm, Update,                                                        //
-                        Dequantize, FakeQuantize, FakeQuantizeGrad, DoraNorm, DoraGrad>;
+using Op =
+    std::variant<Embedding, EmbeddingGrad, AddEmbedding,                                  //
+                 Linear, LinearAdd, LinearGradInput, LinearGradWeight, BiasGrad,          //
+                 GroupedLinear, GroupedGradInput, GroupedGradWeight,                      //
+                 Norm, NormGrad, Rope,                                                    //
+                 Attention, AttentionGrad, Scores, ScoresGrad, Softmax, SoftmaxGrad,      //
+                 Context, ContextGrad,                                                    //
+                 Activate, ActivateGrad,                                                  //
+                 Add, Accumulate, Dropout, DropoutGrad, Cast, SplitColumns, JoinColumns,  //
+                 ScaleColumns, ScaleColumnsGrad, GateRows, GateRowsGrad, PoolRows,        //
+                 TopK, TopKGrad, Permute, PermuteGrad, Unpermute, UnpermuteGrad,          //
+                 LatentKv, LatentKvGrad,                                                  //
+                 CrossEntropy, CrossEntropyGrad, HeadLoss,                                //
+                 Collective, Receive, CopyToGroup, Wait, Transfer,                        //
+                 GradNorm, Update,                                                        //
+                 Dequantize, FakeQuantize, FakeQuantizeGrad, DoraNorm, DoraGrad, MaskGradient>;
 
 }  // namespace headroom

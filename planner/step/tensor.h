@@ -109,6 +109,7 @@ struct ParameterInfo {
     std::int64_t kv_rows = 0;
     UnitKind unit = UnitKind::dense;
     bool adapter = false;    ///< added by an adapter; not part of the base model
+    bool pruned = false;     ///< its unit's mask says which of its elements are held at 0
     bool tied_copy = false;  ///< a second stage's copy of the tied table; not counted again
     TensorId gradient{};     ///< where its gradient accumulates; none when frozen
     TensorId copy_of{};      ///< of weights that are brought in for a use: the parameter

@@ -36,8 +36,8 @@ bool is_view_op(const Op& op) {
 
 bool may_leave_device(const Op& op) {
     if (const auto* norm = std::get_if<GradNorm>(&op)) return norm->place == Place::host;
+    if (const auto* mask = std::get_if<MaskGradient>(&op)) return mask->place == Place::host;
     if (const auto* update = std::get_if<Update>(&op)) return update->place == Place::host;
-    if (const auto* norm = std::get_if<GradNorm>(&op)) return norm->place == Place::host;
     return std::holds_alternative<Transfer>(op) || std::holds_alternative<Wait>(op) ||
            std::holds_alternative<Collective>(op);
 }

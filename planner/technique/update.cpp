@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "planner/technique/pruning.h"
 #include "planner/technique/states.h"
 #include "planner/technique/weight_fetch.h"
 
@@ -35,7 +36,9 @@ public:
             if (unit.trainable && any_on_host) unit.kept_gradient = on_host(unit);
         }
         for (auto& unit : lowering_.units) {
-            if (unit.trainable) norm(unit);
+            if (!unit.trainable) continue;
+            mask(unit);
+            norm(unit);
         }
         reduce_sums();
         for (auto& unit : lowering_.units) {
@@ -63,6 +66,24 @@ private:
         node.layer = layer;
         node.phase = Phase::update;
         graph_.ops.push_back(std::move(node));
+    }
+
+    /// Which elements of the kept gradient are of weights that are there, a bit each.
+    void mask(const StateUnit& unit) {
+        if (!request_.prune.is_on()) return;
+        bool any = false;
+        for (const auto id : unit.parameters) {
+            graph_[id].parameter.pruned = is_pruned(graph_[id]);
+            any |= graph_[id].parameter.pruned;
+        }
+        if (!any) return;
+        const Tensor& gradient = graph_[unit.kept_gradient];
+        const MaskGradient op{.place = gradient.place};
+        const TensorId bits =
+            add("mask", unit.layer, ceil_div(numel(gradient.shape), std::int64_t{8}), DType::u8,
+                Role::optimizer, gradient.place, true);
+        graph_[bits].parameter.unit = unit.kind;
+        put(op, std::array{unit.kept_gradient, bits}, std::array{unit.kept_gradient}, unit.layer);
     }
 
     void norm(const StateUnit& unit) {

@@ -92,7 +92,7 @@ public:
           batches_(tokens_, batch_spec(options, run_.request())),
           backend_(make_backend(options, run_.request())),
           executor_(make_executor()),
-          weights_(*executor_),
+          weights_(*executor_, run_.request().prune),
           trainer_(*executor_, batches_, hyperparameters(options), options.seed),
           checkpoints_(options, run_, *executor_),
           teller_(options) {

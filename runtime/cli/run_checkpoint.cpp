@@ -41,7 +41,9 @@ Checkpoints::Checkpoints(const RunOptions& options, const RunPlan& run, Executor
         const Tensor& tensor = graph.tensors[i];
         const TensorId id{static_cast<std::int32_t>(i)};
         if (!tensor.persistent || tensor.storage != id || !is_state(tensor)) continue;
-        (written[i] ? written_ : frozen_).push_back(id);
+        // Masks are states that no step changes; they follow from weights that it does change.
+        const bool saved = written[i] || tensor.role == Role::optimizer;
+        (saved ? saved_ : frozen_).push_back(id);
     }
 }
 
@@ -60,7 +62,7 @@ const std::string& Checkpoints::frozen() {
 
 void Checkpoints::save(const std::string& tokens, const TrainerState& state) {
     std::vector<CheckpointTensor> tensors;
-    for (const auto id : written_) tensors.push_back(described(run_.lowering.graph, id));
+    for (const auto id : saved_) tensors.push_back(described(run_.lowering.graph, id));
     save_checkpoint(options_.checkpoint,
                     {.step = state.step,
                      .updates = state.updates,
@@ -70,7 +72,7 @@ void Checkpoints::save(const std::string& tokens, const TrainerState& state) {
                      .digest = run_.digest,
                      .tokens = tokens,
                      .frozen = frozen()},
-                    tensors, [&](std::size_t index) { return bytes_of(written_[index]); });
+                    tensors, [&](std::size_t index) { return bytes_of(saved_[index]); });
 }
 
 Resumed Checkpoints::load() {
@@ -83,7 +85,7 @@ Resumed Checkpoints::load() {
                                                       saved.seed, options_.seed));
     }
     checkpoint.expect_frozen(frozen());
-    for (const auto id : written_) {
+    for (const auto id : saved_) {
         const auto tensor = described(graph, id);
         bytes_.resize(static_cast<std::size_t>(bytes(tensor.spec).count()));
         checkpoint.read(tensor.name, tensor.spec, bytes_);

@@ -35,7 +35,7 @@ private:
     const RunOptions& options_;
     const RunPlan& run_;
     Executor& executor_;
-    std::vector<TensorId> written_{};
+    std::vector<TensorId> saved_{};
     std::vector<TensorId> frozen_{};
     std::optional<std::string> fingerprint_{};
     std::vector<std::byte> bytes_{};  ///< of one tensor

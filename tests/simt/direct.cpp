@@ -306,6 +306,25 @@ TEST_CASE("EmulatedGradientNormAgreesWithTheCpu") {
     CHECK(relative_difference(found[1], found[0]) <= 1e-6);
 }
 
+TEST_CASE("EmulatedMasksClearWhatTheCpusClear") {
+    const std::int64_t count = GENERATE(1, 8, 777, 20003);
+    const std::int64_t from = GENERATE(0, 1);  // 1: no wide access
+    Numbers bits;
+    for (std::int64_t i = 0; i < count; i += 8) bits.push_back(static_cast<double>(i * 37 % 256));
+    Held<std::uint8_t> mask({static_cast<std::int64_t>(bits.size())}, bits);
+    Numbers found[2];
+    for (const bool emulated : {false, true}) {
+        Held<BFloat16> whole({count + 1}, normal_numbers(count + 1, 1));
+        TensorView gradient = whole.view();
+        gradient.data += from * 2;
+        gradient.shape = {count};
+        launch(emulated ? simt_table() : cpu_table(), MaskGradient{}, {gradient, mask.view()},
+               {gradient});
+        found[emulated ? 1 : 0] = whole.numbers();
+    }
+    CHECK(found[1] == found[0]);
+}
+
 TEST_CASE("EmulatedTransfersAddAndCopyWhatLiesApart") {
     for (const auto accumulation : {Accumulation::overwrite, Accumulation::add}) {
         Held<BFloat16> from({5, 24}, normal_numbers(120, 1), 8);

@@ -73,7 +73,8 @@ TEST_CASE("EveryFieldOfARequestIsExactlyOneKnob") {
     CHECK(knobs_in("/techniques/qat") == field_count<QatSpec>());
     // The teacher and its name are no settings of a few values.
     CHECK(knobs_in(kDistillationGroup) == field_count<DistillSpec>() - 2);
-    CHECK(knobs().size() == 48);
+    CHECK(knobs_in("/techniques/pruning") == field_count<PruneSpec>());
+    CHECK(knobs().size() == 50);
 }
 
 TEST_CASE("AKnobChangesItsFieldAndNoOther") {
@@ -112,10 +113,24 @@ TEST_CASE("KnobsAreNamedOnceExplainedAndHoldTheirDefaults") {
 }
 
 TEST_CASE("TechniqueIdsAreTheKnownOnes") {
-    const std::set<std::string_view> known{
-        "",         "precision",        "optimizer",       "loss", "attention", "recompute", "zero",
-        "pipeline", "context_parallel", "expert_parallel", "moe",  "offload",   "lora",      "qat",
-        "qlora",    "tensor_parallel",  "distillation"};
+    const std::set<std::string_view> known{"",
+                                           "precision",
+                                           "optimizer",
+                                           "loss",
+                                           "attention",
+                                           "recompute",
+                                           "zero",
+                                           "pipeline",
+                                           "context_parallel",
+                                           "expert_parallel",
+                                           "moe",
+                                           "offload",
+                                           "lora",
+                                           "qat",
+                                           "qlora",
+                                           "tensor_parallel",
+                                           "distillation",
+                                           "pruning"};
     std::set<std::string_view> used;
     for (const auto& each : knobs()) used.insert(each.technique);
     CHECK(used == known);

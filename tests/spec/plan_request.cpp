@@ -232,6 +232,19 @@ TEST_CASE("AdapterTargetsAreLayersOfTheModel") {
     CHECK(targets("Mixtral-8x7B-v0.1") == Names{"q_proj", "k_proj", "v_proj", "o_proj"});
 }
 
+TEST_CASE("WhatIsPrunedIsTrainedAndSomethingIsLeft") {
+    CHECK(refusal(kLlama, 1, {{"prune", word("2:4")}}).empty());
+    CHECK(refusal(kLlama, 1, {{"prune", word("unstructured")}, {"prune_sparsity", KnobValue{0.9}}})
+              .empty());
+    CHECK(refusal(kLlama, 1, {{"prune", word("unstructured")}, {"adapter", word("lora")}})
+              .starts_with("/techniques/lora/id: is lora, but what is pruned is trained"));
+    CHECK(refusal(kLlama, 1, {{"prune", word("2:4")}, {"prune_sparsity", KnobValue{0.75}}}) ==
+          "/techniques/pruning/sparsity: is 0.75, but the pattern 2:4 leaves two of every four");
+    CHECK(
+        refusal(kLlama, 1, {{"prune", word("unstructured")}, {"prune_sparsity", KnobValue{0.0}}}) ==
+        "/techniques/pruning/sparsity: is 0, so nothing would be pruned");
+}
+
 TEST_CASE("ATeacherIsComparableAndFitsTheLayout") {
     const auto refused = [](const char* teacher, auto change) {
         auto request = read_request(plain_document("meta-llama/Llama-3.2-1B", 1));

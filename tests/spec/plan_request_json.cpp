@@ -45,6 +45,7 @@ PlanRequest random_request(const PlanRequest& start, Random& random) {
     if (request.recompute.mode == RecomputeMode::none) request.recompute = {};
     if (request.adapter.kind == AdapterKind::none) request.adapter = {};
     if (!request.qat.is_on()) request.qat = {};
+    if (!request.prune.is_on()) request.prune = {};
     if (random() % 3 == 0) {
         request.distill.teacher = start.model;
         request.distill.teacher_name = start.model_name;

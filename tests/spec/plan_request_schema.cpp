@@ -76,7 +76,7 @@ TEST_CASE("TheRequestSchemaDescribesEveryKnobAsTheTableDoes") {
 TEST_CASE("TheRequestSchemaDescribesNoOtherSetting") {
     for (const std::string_view group : std::initializer_list<std::string_view>{
              "/train", "/layout", "/techniques/recompute", "/techniques/offload",
-             "/techniques/lora", "/techniques/qat", kDistillationGroup}) {
+             "/techniques/lora", "/techniques/qat", "/techniques/pruning", kDistillationGroup}) {
         INFO(group);
         for (const auto& [key, description] : properties_of(group).items()) {
             const auto members = knobs_of(group);

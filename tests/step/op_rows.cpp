@@ -218,6 +218,7 @@ std::vector<OpRow> other_rows() {
         {CopyToGroup{}, {x}, 0, 0, {}, {{8, 16}}},
         {Wait{}, {x}, 0, 0, {}, {}},
         {Transfer{}, {x}, 0, 0, {}, {{8, 16}}},
+        {MaskGradient{}, {bf16({20}), {{3}, DType::u8}}, 0, 0, {}, {{20}}},
         {GradNorm{}, {flat, f32({2})}, 0, 0, {}, {{2}}},
         {Update{}, {flat, flat, f32({2})}, 0, 0, {flat}, {}},
         {Dequantize{}, {{{8, 16}, DType::nf4}, f32({2})}, 0, 0, {}, {{8, 16}}},

@@ -34,6 +34,9 @@ public:
         r.adapter.paged_optimizer = flip();
         r.adapter.dropout = flip() ? 0.05 : 0.0;
         if (pick({0, 0, 1}) != 0) qat(r);
+        if (r.adapter.kind == AdapterKind::none && pick({0, 0, 1}) != 0) {
+            r.prune = {static_cast<PrunePattern>(pick({1, 2})), 0.5};
+        }
         if (r.layout.pipeline == 1 && pick({0, 0, 1}) != 0) distill(r);
         r.hardware.gpus = r.layout.world();
         return r;

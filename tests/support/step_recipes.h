@@ -50,6 +50,22 @@ inline std::vector<PlanRequest> recipes() {
         r.hardware.gpus = r.layout.data = 4;
         r.layout.zero = 3;
     });
+    add([](PlanRequest& r) {
+        r.prune = {.pattern = PrunePattern::unstructured, .sparsity = 0.6};
+        r.train.accumulation = 2;
+    });
+    add([](PlanRequest& r) {
+        r.prune.pattern = PrunePattern::two_of_four;
+        r.train.compute = r.train.gradient = DType::bf16;
+        r.train.optimizer = OptimizerKind::adamw8bit;
+        r.hardware.gpus = r.layout.data = 4;
+        r.layout.zero = 2;
+    });
+    add([](PlanRequest& r) {
+        r.prune.pattern = PrunePattern::unstructured;
+        r.qat.weights = QatType::int8;
+        r.offload.optimizer = Tier::cpu;
+    });
     const auto taught = [&](auto change) {
         add([&](PlanRequest& r) {
             r.distill.teacher = tiny_llama(5);

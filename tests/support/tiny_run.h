@@ -38,7 +38,7 @@ public:
           graph_(lower(request_, stage_of(request_, 0)).graph),
           backend_(std::move(backend)),
           executor_(graph_, *backend_, options),
-          weights_(executor_),
+          weights_(executor_, request_.prune),
           source_(TokenSource::synthetic(request_.model.vocab, 3)),
           batches_(source_, {.batch = request_.train.micro_batch,
                              .sequence = request_.train.sequence / request_.layout.context,

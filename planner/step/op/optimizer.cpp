@@ -11,6 +11,13 @@ Work GradNorm::work(const Specs& in, const Specs&) const {
     return {.vector = Flops{2.0 * static_cast<double>(numel(in[0].shape))}};
 }
 
+Outputs MaskGradient::outputs(const Specs& in) const {
+    return {{.shape = in[0].shape, .dtype = in[0].dtype, .role = Role::gradient, .alias = 0}};
+}
+Work MaskGradient::work(const Specs& in, const Specs&) const {
+    return {.moved = 2 * bytes(in[0]) + bytes(in[1])};
+}
+
 Outputs Update::outputs(const Specs&) const { return {}; }
 Work Update::work(const Specs& in, const Specs& out) const {
     const double elements = static_cast<double>(numel(in[0].shape));

@@ -25,6 +25,18 @@ struct GradNorm {
     Work work(const Specs& in, const Specs& out) const;
 };
 
+/// Clears the gradient of pruned weights: (gradient (n), mask (ceil(n / 8)) u8) -> gradient, in
+/// place. Bit i % 8 of byte i / 8 says whether element i is kept. A weight that is 0 and gets no
+/// gradient stays 0 under every optimizer.
+struct MaskGradient {
+    static constexpr std::string_view name = "mask_gradient";
+    Place place = Place::device;  ///< where the gradient lies and the pass runs
+    bool operator==(const MaskGradient&) const = default;
+    void fields(const auto& visit) const { visit("place", place); }
+    Outputs outputs(const Specs& in) const;
+    Work work(const Specs& in, const Specs& out) const;
+};
+
 /// One fused optimizer pass over a unit, everything in place: (weights, gradient, sums [, master]
 /// [, state ...]) -> (weights [, master][, state ...]). Unscales, clips and, for fp16, skips the
 /// step on overflow.

@@ -15,7 +15,8 @@ model.safetensors) and beside it
 NAME-lora/ and NAME-dora/ hold an adapter as PEFT saves it, with the same two files; merged/<tensor> are
 base weights with the adapter merged in. NAME-qat*/ hold the two files of a model whose linear layers
 torchao rounds in training, and in oracle.json how. NAME-taught*/ hold them of a model that learns from
-another one beside the tokens, as Hinton et al. 2015 do. nf4.safetensors holds what bitsandbytes' own code gives,
+another one beside the tokens, as Hinton et al. 2015 do. NAME-pruned*/ hold tokens, losses and all weights after the
+steps of a model that PyTorch pruned before the first (final/<tensor>). nf4.safetensors holds what bitsandbytes' own code gives,
 fake_quantize.safetensors what torchao's does.
 """
 
@@ -161,10 +162,14 @@ def well_conditioned(model, tokens, targets, steps=STEPS, double=None, loss_of=l
     losses, gradients = train(copy.deepcopy(model), tokens, targets, steps, loss_of)
     double_losses, double_gradients = train(double or copy.deepcopy(model).double(), tokens,
                                             targets, steps, loss_of)
-    largest = max(g.norm() for g in gradients.values())
-    return (all(abs(a - b) < 2e-6 * b for a, b in zip(losses, double_losses)) and
-            all((gradients[n] - g).norm() < 2e-6 * max(g.norm(), 0.1 * largest)
-                for n, g in double_gradients.items()))
+    return agree((losses, gradients), (double_losses, double_gradients))
+
+
+def agree(single, double):
+    largest = max(g.norm() for g in single[1].values())
+    return (all(abs(a - b) < 2e-6 * b for a, b in zip(single[0], double[0])) and
+            all((single[1][n] - g).norm() < 2e-6 * max(g.norm(), 0.1 * largest)
+                for n, g in double[1].items()))
 
 
 def seeds(first):
@@ -399,6 +404,53 @@ def make_taught(seed, folder, base, teacher, temperature, weight):
                                     temperature=temperature, weight=weight))
 
 
+def pruned(base, pattern, sparsity, dtype):
+    """The base model with the smallest weights of its blocks' linear layers held at 0. Equal ones, of
+    which bf16 makes many in a whole matrix, go in no order that PyTorch promises."""
+    from torch.ao.pruning import WeightNormSparsifier
+    from torch.nn.utils import prune
+    from transformers.pytorch_utils import Conv1D
+
+    model = stored_model(base, dtype).train()
+    layers = {n: m for n, m in model.named_modules()
+              if isinstance(m, (torch.nn.Linear, Conv1D)) and n != "lm_head"}
+    if pattern == "2:4":
+        sparsifier = WeightNormSparsifier(sparsity_level=1.0, sparse_block_shape=(1, 4),
+                                          zeros_per_block=2)
+        sparsifier.prepare(model, [{"tensor_fqn": f"{n}.weight"} for n in layers])
+        sparsifier.step()
+    else:
+        for layer in layers.values():
+            prune.l1_unstructured(layer, "weight", sparsity)
+    return model
+
+
+def weights_of(model):
+    tied = {"lm_head"} if model.config.tie_word_embeddings else set()
+    return {f"{n}.weight": m.weight.detach() for n, m in model.named_modules()
+            if isinstance(getattr(m, "weight", None), torch.Tensor) and n not in tied}
+
+
+def make_pruned(seed, folder, base, pattern, sparsity):
+    """`base`: a folder, or the config of a model of its own, stored in fp32."""
+    folder = fresh(folder)
+    if not isinstance(base, str):
+        new_model(seed, folder, base, torch.float32)
+        base = folder.name
+    for at in seeds(seed):
+        tokens, targets = batch(torch.Generator().manual_seed(at))
+        model, double = (pruned(base, pattern, sparsity, t) for t in (torch.float32, torch.float64))
+        single = train(model, tokens, targets)
+        if agree(single, train(double, tokens, targets)):
+            break
+    else:
+        raise RuntimeError(f"no batch for {folder.name}")
+    tensors = {"tokens": tokens.int(), "targets": targets.int()}
+    tensors |= {f"final/{n}": w for n, w in weights_of(model).items()}
+    write(folder, tensors, settings(losses=single[0], base=base, pattern=pattern,
+                                    sparsity=sparsity))
+
+
 def make_nf4(seed):
     """bitsandbytes' codes of a matrix of 288 blocks, plain scales and scales quantized in their turn."""
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -483,6 +535,9 @@ def main():
     make_qat(4000, "llama-qat", "llama", "int4", 8, None)
     make_qat(4001, "llama-qat-activations", "llama", "int8", 0, "int8")
     make_fake_quantize(4000)
+    make_pruned(6000, "gpt2-pruned", "gpt2", "unstructured", 0.7)
+    make_pruned(6001, "llama-pruned-2-of-4", hf.LlamaConfig(**WIDE, tie_word_embeddings=False),
+                "2:4", 0.5)
     make_taught(5000, "llama-taught", "llama", "gemma2", 2.0, 0.5)
     make_taught(5001, "gpt2-taught", "gpt2", "qwen2", 1.0, 0.9)
 
