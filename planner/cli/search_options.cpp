@@ -140,6 +140,11 @@ SearchRequest search_request(const PlanOptions& options, const Library& library)
         out.base.adapter.kind == AdapterKind::none) {
         throw UsageError("--pin adapter=none contradicts the goal adapt, which trains an adapter");
     }
+    if (out.base.train.goal == Goal::adapt && out.base.prune.is_on()) {
+        throw UsageError(
+            "--pin prune contradicts the goal adapt, which leaves the model's matrices as they "
+            "are");
+    }
     if (!holds(out.pinned, "data")) fill_data(out.base);
     choose_compute(out.base, out.pinned);
     if (!options.engine.empty()) out.base.engine = options.engine;

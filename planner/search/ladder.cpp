@@ -56,6 +56,7 @@ const char* offload_to_drives(PlanRequest& r) {
 
 const char* adapter(PlanRequest& r, AdapterKind kind) {
     if (kind == AdapterKind::qlora && r.qat.is_on()) return "matrices are rounded in training";
+    if (r.prune.is_on()) return "matrices are pruned and trained";
     r.adapter.kind = kind;
     return kApplied;
 }

@@ -82,6 +82,14 @@ Hyperparameters hyperparameters(const RunOptions& options) {
     return hyper;
 }
 
+/// What a reported loss is made of.
+std::string loss_of(const DistillSpec& distill) {
+    return fmt::format(
+        "loss: {:.3g} of cross-entropy, {:.3g} of the divergence from the teacher, times "
+        "temperature {:.3g} squared",
+        1.0 - distill.weight, distill.weight, distill.temperature);
+}
+
 /// A plan, what executes it and what is measured, from start to end.
 class Run {
 public:
@@ -257,6 +265,9 @@ private:
         measured_.notes = run_.notes;
         measured_.notes.push_back(source_);
         if (cuda()) measured_.notes.push_back("attention with " + options_.attention);
+        if (const auto& distill = run_.request().distill; distill.is_on()) {
+            measured_.notes.push_back(loss_of(distill));
+        }
         measured_.step = median_step();
         if (!recorder_) return;
         measured_.flops_method =

@@ -101,6 +101,14 @@ TEST_CASE("ErrorsSayWhereAndWhatTheLimitIs") {
     CHECK(contains(run_headroom("plan gpt2 --gpu h100 --pin dropout=nan").error, "is \"nan\""));
     CHECK(contains(run_headroom("plan gpt2 --gpu h100 --pin zero=3 --pin zero=1").error,
                    "--pin zero=1 contradicts --pin zero=3"));
+    CHECK(contains(run_headroom("plan gpt2 --gpu h100 --goal adapt --pin prune=2:4").error,
+                   "--pin prune contradicts the goal adapt"));
+    CHECK(contains(run_headroom("plan gpt2 --gpu h100 --teacher llama-3.2-1b").error,
+                   "the model has 50257: their distributions cannot be compared"));
+    CHECK(contains(run_headroom("plan gpt2 --gpu h100 --teacher gpt2-x1").error,
+                   "the nearest presets are"));
+    CHECK(contains(run_headroom("plan gpt2 --gpu h100 --engine fsdp --teacher gpt2-xl").error,
+                   "/techniques/distillation: is on: what a framework keeps"));
     CHECK(
         contains(run_headroom("plan gpt2 --gpu h10").error, "/hardware/gpu: unknown GPU \"h10\""));
 }

@@ -58,6 +58,8 @@ TEST_CASE("AStudentComesNearerToTheTeacherWhoseWeightsItWasGiven") {
     // The loss is the divergence alone: nothing but the teacher tells the student anything.
     CHECK(losses.back() < 0.5 * losses.front());
     CHECK(measurement.dump().find(", teacher of " + weights) != std::string::npos);
+    CHECK(measurement.dump().find("loss: 0 of cross-entropy, 1 of the divergence") !=
+          std::string::npos);
     // Another teacher is another loss.
     const auto other = losses_of(measured(bench, plan + " --steps 1"));
     CHECK(other.front() != losses.front());

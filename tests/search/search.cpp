@@ -214,6 +214,16 @@ TEST_CASE("WhereMatricesAreRoundedInTrainingNoneIsQuantized") {
     CHECK(found.ladder.rungs.back().skipped);
 }
 
+TEST_CASE("NoRungPutsAnAdapterOnWhatIsPrunedAndTrained") {
+    SearchRequest request = on(preset("meta-llama/Llama-3.1-8B"), "h100-sxm5-80gb", 1);
+    request.base.train.goal = Goal::adapt;
+    request.base.prune.pattern = PrunePattern::two_of_four;
+    for (const auto& rung : ladder(request.base).rungs) {
+        CHECK(rung.request.adapter.kind == AdapterKind::none);
+        if (rung.name.ends_with("LoRA")) CHECK(rung.note == "matrices are pruned and trained");
+    }
+}
+
 TEST_CASE("ARungThatDoesNotFitItsNodeSaysWhatIsShort") {
     PlanRequest request = on(preset("meta-llama/Llama-3.1-8B"), "rtx-4090", 1).base;
     request.hardware.profile.node.host_ram = gibibytes(16.0);
