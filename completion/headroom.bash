@@ -64,7 +64,7 @@ _headroom() {
             return
             ;;
         --pin)
-            mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer= qat= qat_group= qat_activations= prune= prune_sparsity= distill_temperature= distill_weight=" -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W "goal= sequence= micro_batch= accumulation= tokens= compute= master= gradient= optimizer= loss= loss_chunk= attention= dropout= capacity_factor= moe_imbalance= aux_loss= z_loss= data= tensor= sequence_parallel= context= context_kind= pipeline= schedule= interleave= expert= zero= shard= prefetch= recompute= recompute_every= recompute_ops= offload_optimizer= offload_parameters= offload_activations= adapter= lora_rank= lora_alpha= lora_dropout= lora_targets= lora_dtype= double_quant= paged_optimizer= qat= qat_group= qat_activations= prune= prune_sparsity= teacher_weights= distill_temperature= distill_weight=" -- "$current")
             return
             ;;
         --engine)

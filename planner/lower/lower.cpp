@@ -13,6 +13,7 @@
 #include "planner/technique/states.h"
 #include "planner/technique/tensor_parallel.h"
 #include "planner/technique/update.h"
+#include "planner/technique/weight_quantizer.h"
 
 namespace headroom {
 namespace {
@@ -27,6 +28,11 @@ const std::vector<Pass>& passes() {
         {"forward", always, emit_forward},
         {"adapter", [](const PlanRequest& r) { return r.adapter.kind != AdapterKind::none; },
          adapt},
+        {"teacher_quantization",
+         [](const PlanRequest& r) {
+             return r.distill.is_on() && r.distill.weights == TeacherWeights::nf4;
+         },
+         quantize_teacher},
         {"fake_quantization", [](const PlanRequest& r) { return r.qat.is_on(); }, fake_quantize},
         {"tensor_parallel", [](const PlanRequest& r) { return r.layout.tensor > 1; },
          tensor_parallel},

@@ -20,8 +20,9 @@ struct Pass {
     void (*run)(Lowering&);
 };
 
-/// The passes in their fixed order: forward, adapter, tensor, context and expert parallelism,
-/// states, tape, recomputation, activation offload, sharding, update.
+/// The passes in their fixed order: forward, adapter, quantization of a teacher, rounding, tensor,
+/// context and expert parallelism, states, tape, recomputation, activation offload, sharding,
+/// update.
 const std::vector<Pass>& passes();
 
 /// One rank's step for a stage, verified after every pass unless `verify_passes` is false.

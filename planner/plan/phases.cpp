@@ -17,10 +17,10 @@ struct CheckpointSizes {
     std::int64_t trainable = 0;
     std::int64_t pruned = 0;  ///< of the trainable ones
     Bytes weights{};          ///< of all parameters, as the step holds them
-    Bytes teacher{};          ///< likewise of a teacher, which is read, not saved
-    Bytes states{};           ///< master and optimizer states of the trainable ones
-    Bytes read{};             ///< what a rank stages at a time of the weights it reads, at most
-    Bytes written{};          ///< and of what it saves
+    Bytes teacher{};  ///< of a teacher's in the dtype of the step, which are read, not saved
+    Bytes states{};   ///< master and optimizer states of the trainable ones
+    Bytes read{};     ///< what a rank stages at a time of the weights it reads, at most
+    Bytes written{};  ///< and of what it saves
 };
 
 /// A matrix of a checkpoint that adapters are put on: 16 bits, quantized when it is there.
@@ -48,12 +48,6 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
     for (const auto& unit : lowering.units) {
         const Tensor& flat = lowering.graph[unit.weights];
         const bool fetched = split.layout.zero >= 3;
-        if (is_teacher(unit.layer)) {
-            sizes.teacher += bytes(flat);
-            sizes.read = std::max(sizes.read, part_of(bytes(flat), split, unit.kind, fetched));
-            continue;
-        }
-        sizes.weights += bytes(flat);
         std::int64_t matrices = 0;
         bool masked = false;
         for (const auto id : unit.parameters) {
@@ -65,6 +59,13 @@ CheckpointSizes lowered_sizes(const PlanRequest& request, const Stage& stage,
             sizes.pruned += pruned_elements(lowering.graph[id].shape, request.prune);
             masked = true;
         }
+        if (is_teacher(unit.layer)) {
+            const Bytes stored{bytes_of(matrices, request.train.compute)};
+            sizes.teacher += stored;
+            sizes.read = std::max(sizes.read, part_of(stored, split, unit.kind, fetched));
+            continue;
+        }
+        sizes.weights += bytes(flat);
         sizes.parameters += matrices;
         const bool adapts = request.adapter.kind != AdapterKind::none;
         const Bytes stored = adapts ? Bytes{kCheckpointBytes * matrices} : bytes(flat);

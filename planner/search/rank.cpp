@@ -46,7 +46,9 @@ Ranker::Ranker(const SearchRequest& request) : request_(request) {
     const ParameterCount count = count_parameters(request.base.model);
     if (const auto& teacher = request.base.distill.teacher) {
         const ParameterCount shown = count_parameters(*teacher);
-        teacher_ = static_cast<double>(shown.language - shown.expert);
+        const bool codes = request.base.distill.weights == TeacherWeights::nf4;
+        teacher_ = static_cast<double>(shown.language - shown.expert) *
+                   (codes ? 0.5 : bits(train.compute) / 8.0);
     }
     parameters_ = static_cast<double>(count.language);
     expert_parameters_ = static_cast<double>(count.expert);
@@ -82,7 +84,7 @@ double Ranker::least_bytes(const Choice& c) const {
     };
     if (c.parameters == Tier::device) {
         const double shards = c.zero == 3 ? ranks_per_shard(c, UnitKind::dense) : 1.0;
-        bytes += teacher_ * per_rank * weight_ / shards;
+        bytes += teacher_ * per_rank / shards;
     }
     add(dense, UnitKind::dense);
     add(experts, UnitKind::expert);

@@ -85,7 +85,7 @@ private:
     double gradient_bytes_ = 2.0;
     double parameters_ = 0.0;
     double expert_parameters_ = 0.0;
-    double teacher_ = 0.0;  ///< its parameters but those of experts
+    double teacher_ = 0.0;  ///< bytes of its parameters but those of experts, at least
     double trainable_state_ = 12.0;
     double weight_ = 2.0;
     double memory_rate_ = 1.0;

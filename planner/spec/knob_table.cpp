@@ -222,6 +222,8 @@ constexpr std::array kKnobs{
     row<&P::sparsity>("prune_sparsity", "/techniques/pruning/sparsity", "pruning", {0, 0.99},
                       "part of each matrix that is pruned"),
 
+    row<&D::weights>("teacher_weights", "/techniques/distillation/weights", "distillation", kAny,
+                     "keep the teacher's matrices as the step computes, or in 4 bits (nf4)"),
     row<&D::temperature>("distill_temperature", "/techniques/distillation/temperature",
                          "distillation", {0.01, 1000},
                          "what both models' logits are divided by before they are compared"),

@@ -43,6 +43,8 @@ inline constexpr Words<AdapterKind, 4> kAdapterKinds{{{AdapterKind::none, "none"
                                                       {AdapterKind::dora, "dora"}}};
 inline constexpr Words<QatType, 3> kQatTypes{
     {{QatType::none, "none"}, {QatType::int8, "int8"}, {QatType::int4, "int4"}}};
+inline constexpr Words<TeacherWeights, 2> kTeacherWeights{
+    {{TeacherWeights::compute, "compute"}, {TeacherWeights::nf4, "nf4"}}};
 inline constexpr Words<PrunePattern, 3> kPrunePatterns{
     {{PrunePattern::none, "none"},
      {PrunePattern::unstructured, "unstructured"},
@@ -63,6 +65,7 @@ constexpr const auto& words(ContextKind) { return kContextKinds; }
 constexpr const auto& words(Tier) { return kTiers; }
 constexpr const auto& words(AdapterKind) { return kAdapterKinds; }
 constexpr const auto& words(QatType) { return kQatTypes; }
+constexpr const auto& words(TeacherWeights) { return kTeacherWeights; }
 constexpr const auto& words(PrunePattern) { return kPrunePatterns; }
 constexpr const auto& words(DType) { return kTrainedDTypes; }
 

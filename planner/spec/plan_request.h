@@ -36,6 +36,8 @@ enum class ContextKind { gather, ulysses };
 enum class Tier { device, cpu, nvme };
 enum class AdapterKind { none, lora, qlora, dora };
 enum class QatType { none, int8, int4 };
+/// How a teacher's matrices are kept: as the step computes, or in 4 bits.
+enum class TeacherWeights { compute, nf4 };
 /// Which weights of a matrix are pruned: the smallest of all of it, or two of every four in a row.
 enum class PrunePattern { none, unstructured, two_of_four };
 
@@ -136,6 +138,7 @@ struct PruneSpec {
 struct DistillSpec {
     std::string teacher_name{};          ///< preset id; empty: the spec travels inline
     std::optional<ModelSpec> teacher{};  ///< none: no distillation
+    TeacherWeights weights = TeacherWeights::compute;
     double temperature = 2.0;
     double weight = 0.5;  ///< of the teacher in the loss; 1 - weight is cross-entropy's
     bool operator==(const DistillSpec&) const = default;

@@ -5,7 +5,7 @@
 #include <map>
 #include <span>
 
-#include "planner/technique/replay.h"
+#include "planner/technique/weight_quantizer.h"
 
 namespace headroom {
 namespace {
@@ -51,7 +51,8 @@ public:
     explicit Adapter(Lowering& lowering)
         : replay_(lowering.graph),
           spec_(lowering.request.adapter),
-          train_(lowering.request.train) {}
+          train_(lowering.request.train),
+          quantizer_(replay_, spec_.double_quant ? Scales::quantized : Scales::plain) {}
 
     StepGraph run() {
         for (const auto& node : replay_.old().ops) visit(node);
@@ -68,7 +69,7 @@ private:
         freeze(in);
         const TensorId weight = matrix_of(node, in);
         if (spec_.kind == AdapterKind::qlora && weight.valid() && node.layer >= 0) {
-            in[1] = quantized(node, weight);
+            in[1] = quantizer_.dequantized(node, weight);
         }
         const TargetRow* row =
             weight.valid() ? target_of(replay_[weight].label.part, spec_) : nullptr;
@@ -119,7 +120,7 @@ private:
 
     void add_adapter(const OpNode& node, const TargetRow& row, std::vector<TensorId>& in) {
         const auto& linear = std::get<Linear>(node.op);
-        const Tensor base = replay_[base_of(in[1])];
+        const Tensor base = replay_[quantizer_.codes_of(in[1])];
         const bool by_rows = linear.style == LinearStyle::row;
         const Split a_split = by_rows ? Split::columns : Split::none;
         const Split b_split = linear.style == LinearStyle::column ? Split::rows : Split::none;
@@ -160,57 +161,10 @@ private:
         return kFirst + (&row - kTargets.data());
     }
 
-    /// The parameter behind a dequantized matrix.
-    [[nodiscard]] TensorId base_of(TensorId weight) const {
-        const auto found = codes_of_.find(weight);
-        return found == codes_of_.end() ? weight : found->second;
-    }
-
-    Tensor scale_tensor(const Tensor& base, std::string_view part, std::int64_t count,
-                        DType dtype) const {
-        Tensor tensor = base;
-        tensor.shape = {count};
-        tensor.dtype = dtype;
-        tensor.label.part = part;
-        tensor.storage = TensorId{};
-        tensor.parameter.decay = false;
-        tensor.parameter.kv_heads = 0;
-        // Scales lie along the matrix's rows, so they are split where it is.
-        if (tensor.parameter.split == Split::columns) tensor.parameter.split = Split::rows;
-        return tensor;
-    }
-
-    /// Codes and scales instead of the matrix, and the temporary that a kernel reads.
-    TensorId quantized(const OpNode& node, TensorId weight) {
-        if (const auto done = temporary_of_.find(weight); done != temporary_of_.end()) {
-            return done->second;
-        }
-        StepGraph& graph = replay_.next();
-        const DType compute = graph[weight].dtype;
-        graph[weight].dtype = DType::nf4;
-        const std::int64_t blocks = ceil_div(numel(graph[weight].shape), kNf4Block);
-        std::vector<TensorId> in{weight};
-        const Tensor base = graph[weight];
-        in.push_back(graph.add(scale_tensor(base, "quant.scales", blocks,
-                                            spec_.double_quant ? DType::u8 : DType::f32)));
-        if (spec_.double_quant) {
-            in.push_back(graph.add(scale_tensor(base, "quant.super_scales",
-                                                ceil_div(blocks, kNf4SuperBlock), DType::f32)));
-            // The mean of the scales, taken off before they were quantized.
-            Tensor offset = scale_tensor(base, "quant.offset", 1, DType::f32);
-            offset.parameter.split = Split::none;
-            in.push_back(graph.add(offset));
-        }
-        const TensorId out = replay_.insert(node, Dequantize{.to = compute}, in, base.label.part);
-        codes_of_[out] = weight;
-        return temporary_of_[weight] = out;
-    }
-
     Replay replay_;
     const AdapterSpec& spec_;
     const TrainSpec& train_;
-    std::map<TensorId, TensorId> codes_of_{};
-    std::map<TensorId, TensorId> temporary_of_{};
+    WeightQuantizer quantizer_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <QPixmap>
 #include <QScrollArea>
+#include <QStatusBar>
 #include <array>
 #include <cstdio>
 
@@ -32,6 +33,7 @@ public:
     void take(Window& window, gui::ThemeChoice theme, QSize size) {
         window.main.setTheme(theme);
         window.main.resize(size);
+        window.main.statusBar()->clearMessage();  // names a file of this test
         auto& pages = window.main.pages();
         for (int page = 0; page < pages.count(); ++page) {
             pages.setCurrentIndex(page);

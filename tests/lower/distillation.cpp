@@ -132,6 +132,26 @@ TEST_CASE("ATeacherIsSplitAndShardedAsTheStudentIs") {
           held(bare, Role::parameter) + Bytes{parameter_bytes(alone).count() / 8});
 }
 
+TEST_CASE("ATeachersBlocksMayBeKeptInFourBits") {
+    PlanRequest request = taught();
+    request.distill.weights = TeacherWeights::nf4;
+    const ModelSpec model = teacher();
+    const PlanRequest alone{.model = model};
+    PlanRequest none = alone;
+    none.model.layers = 0;
+    // QLoRA, Dettmers et al. 2023, section 3: half a byte, a byte of scale for 64 values, four
+    // bytes of its scale for 256 of those. Norms' gains stay as they are, as do token table and
+    // head.
+    const std::int64_t gains = 2 * model.layers * model.hidden;
+    const std::int64_t matrices = parameters(alone) - parameters(none) - gains;
+    const double codes = static_cast<double>(matrices) * (0.5 + 1.0 / 64.0 + 4.0 / (64.0 * 256.0));
+    const Bytes added = held(request, Role::parameter) - held(student(), Role::parameter);
+    CHECK(added.real() ==
+          Approx(codes + 2.0 * static_cast<double>(gains + parameters(none))).epsilon(1e-4));
+    CHECK(flops(request) == flops(taught()));
+    CHECK(kept(request) == kept(student()));
+}
+
 TEST_CASE("AdaptersAndRoundingLeaveATeacherAlone") {
     PlanRequest request = taught();
     request.train.goal = Goal::adapt;

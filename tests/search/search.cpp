@@ -68,6 +68,12 @@ SearchRequest small_space_with_a_teacher() {
     return request;
 }
 
+SearchRequest small_space_with_codes() {
+    SearchRequest request = small_space_with_a_teacher();
+    request.base.distill.weights = TeacherWeights::nf4;
+    return request;
+}
+
 /// The least step of all configurations that are safe.
 double least_step(const SearchRequest& request) {
     double best = 1e300;
@@ -138,7 +144,8 @@ TEST_CASE("ASearchOffersOnlyWhatTheRunnerOfThePlanCan") {
 }
 
 TEST_CASE("BoundsNeverRuleOutWhatFits") {
-    const SearchRequest request = GENERATE(small_space(), small_space_with_a_teacher());
+    const SearchRequest request =
+        GENERATE(small_space(), small_space_with_a_teacher(), small_space_with_codes());
     const Ranker ranker(request);
     for (const auto& choice : enumerate(request).choices) {
         const PlanRequest one = with(request, choice);

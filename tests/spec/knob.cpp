@@ -74,7 +74,7 @@ TEST_CASE("EveryFieldOfARequestIsExactlyOneKnob") {
     // The teacher and its name are no settings of a few values.
     CHECK(knobs_in(kDistillationGroup) == field_count<DistillSpec>() - 2);
     CHECK(knobs_in("/techniques/pruning") == field_count<PruneSpec>());
-    CHECK(knobs().size() == 50);
+    CHECK(knobs().size() == 51);
 }
 
 TEST_CASE("AKnobChangesItsFieldAndNoOther") {

@@ -105,7 +105,7 @@ private:
 
     void distill(PlanRequest& r) {
         r.train.loss = LossKind::chunked;
-        r.distill = {.teacher = model(), .temperature = 2.0, .weight = 0.5};
+        r.distill = {.teacher = model(), .weights = static_cast<TeacherWeights>(pick({0, 1}))};
     }
 
     std::mt19937 random_;

@@ -78,6 +78,12 @@ inline std::vector<PlanRequest> recipes() {
         r.train.accumulation = 2;
         r.train.compute = r.train.gradient = DType::bf16;
         r.adapter.kind = AdapterKind::qlora;
+        r.distill.weights = TeacherWeights::nf4;
+    });
+    taught([](PlanRequest& r) {
+        r.distill.weights = TeacherWeights::nf4;
+        r.hardware.gpus = r.layout.data = 4;
+        r.layout.zero = 3;
     });
     taught([](PlanRequest& r) {
         r.train.dropout = 0.1;
