@@ -102,6 +102,12 @@ QString limit_of(const Shortfall& shortfall, const Plan& plan) {
     return tr("of GPU memory; ") + peak_place(plan.predicted.worst_rank());
 }
 
+QString meaning_of(const CategoryRow& row, const Figures& figures) {
+    const auto meaning = text(cli::meaning(row.name.toStdString()));
+    if (row.teacher == Bytes{}) return meaning;
+    return tr("%1, %2 the teacher's").arg(meaning, figures.bare(row.teacher));
+}
+
 }  // namespace
 
 std::vector<CategoryRow> category_rows(const Plan& plan, const std::vector<PeakCategory>& peak) {
@@ -112,7 +118,12 @@ std::vector<CategoryRow> category_rows(const Plan& plan, const std::vector<PeakC
         if (bytes == Bytes{}) return;
         rows.push_back({text(name), bytes, capacity, formula_of(peak, name)});
     };
-    for (std::size_t i = 0; i < kRoles; ++i) add(kRoleNames[i], device.by_role[i]);
+    for (std::size_t i = 0; i < kRoles; ++i) {
+        add(kRoleNames[i], device.by_role[i]);
+        if (static_cast<Role>(i) == Role::parameter && !rows.empty()) {
+            rows.back().teacher = plan.predicted.teacher;
+        }
+    }
     add("reserved", device.reserved);
     return rows;
 }
@@ -127,15 +138,14 @@ RowModel<CategoryRow> category_model() {
          {"of GPU", "Share of what the GPU offers",
           [](const R& r, const Figures&) { return percent(r.bytes / r.capacity); },
           [](const R& r) { return QVariant(r.bytes.real()); }, kRight},
-         {"what it is", "",
-          [](const R& r, const Figures&) { return text(cli::meaning(r.name.toStdString())); }}},
+         {"what it is", "", meaning_of}},
         nullptr, category_note);
 }
 
 QString category_note(const CategoryRow& row, const Figures& figures) {
     auto out = QStringLiteral("%1: %2, %3 of the GPU\n%4")
                    .arg(row.name, figures.memory(row.bytes), percent(row.bytes / row.capacity),
-                        text(cli::meaning(row.name.toStdString())));
+                        meaning_of(row, figures));
     if (!row.formula.isEmpty()) out += QStringLiteral("\n= ") + row.formula;
     return out;
 }

@@ -14,6 +14,7 @@ struct CategoryRow {
     Bytes bytes{};
     Bytes capacity{};
     QString formula{};  ///< how it comes about; empty until the step was laid out
+    Bytes teacher{};    ///< of the bytes, a teacher's
 };
 std::vector<CategoryRow> category_rows(const Plan& plan, const std::vector<PeakCategory>& peak);
 RowModel<CategoryRow> category_model();

@@ -1,3 +1,4 @@
+#include <QAbstractItemView>
 #include <QAction>
 #include <QLineEdit>
 
@@ -17,6 +18,15 @@ TEST_CASE("ATeacherIsChosenByNameAndTakenBackByClearingIt") {
     CHECK(session.document.request().distill.teacher_name == "meta-llama/Llama-3.1-70B");
     REQUIRE(session.planner.current());
     CHECK(session.planner.current()->predicted.cost.step > 2.0 * alone);
+    bool told = false;
+    for (const auto* table : window.main.findChildren<QAbstractItemView*>()) {
+        const auto* model = table->model();
+        for (int row = 0; model != nullptr && row < model->rowCount(); ++row) {
+            const auto words = model->index(row, model->columnCount() - 1).data().toString();
+            told |= words.contains(QLatin1String("131.42 the teacher's"));
+        }
+    }
+    CHECK(told);
     // Of another vocabulary, it has no plan and one reason.
     window.type("teacher", "gpt2-xl");
     CHECK(window.find<QLabel>("refusal").text().contains(QLatin1String("vocabulary of 50257")));
