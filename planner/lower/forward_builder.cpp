@@ -89,7 +89,8 @@ TensorId ForwardBuilder::parameter(std::string_view part, Shape shape, Parameter
 }
 
 TensorId ForwardBuilder::input(std::string_view part, std::int64_t count) {
-    for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
+    const std::size_t shared = request_.distill.is_on() ? graph_.tensors.size() : 0;
+    for (std::size_t i = 0; i < shared; ++i) {
         if (graph_.tensors[i].label.part == part) return {static_cast<std::int32_t>(i)};
     }
     Tensor tensor{};

@@ -14,13 +14,6 @@ using namespace headroom::test;
 
 namespace {
 
-Json measured(const Bench& bench, const std::string& words) {
-    const Ended ended = bench.run(words + " --json -q");
-    INFO(ended.error);
-    REQUIRE(good(ended.exit));
-    return ended.json();
-}
-
 /// Waits until the run's output has `lines` lines.
 void wait_for_lines(const std::string& file, std::size_t lines) {
     for (int i = 0; i < 3000; ++i) {

@@ -12,13 +12,6 @@ using namespace headroom::test;
 
 namespace {
 
-Json measured(const Bench& bench, const std::string& words) {
-    const Ended ended = bench.run(words + " --json -q");
-    INFO(ended.error);
-    REQUIRE(good(ended.exit));
-    return ended.json();
-}
-
 double share_of_zeros(std::span<const std::byte> floats) {
     std::size_t zeros = 0;
     for (std::size_t at = 0; at < floats.size(); at += sizeof(float)) {

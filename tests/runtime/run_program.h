@@ -12,6 +12,7 @@
 
 #include "planner/base/json.h"
 #include "tests/spec/hardware_files.h"
+#include "tests/support/catch.h"
 #include "tests/support/cpu_machine.h"
 
 namespace headroom::test {
@@ -100,6 +101,14 @@ private:
 
 /// Ends that a good run may have: 5 when a time left its band, which a test must not judge.
 inline bool good(int exit) { return exit == 0 || exit == 5; }
+
+/// The measurement of a good run.
+inline Json measured(const Bench& bench, const std::string& words) {
+    const Ended ended = bench.run(words + " --json -q");
+    INFO(ended.error);
+    REQUIRE(good(ended.exit));
+    return ended.json();
+}
 
 /// Whether a writer left its temporary file behind.
 inline bool leaves_temporary_files(const Bench& bench) {

@@ -39,13 +39,6 @@ std::string teacher_weights(const Bench& bench) {
     return weights;
 }
 
-Json measured(const Bench& bench, const std::string& words) {
-    const Ended ended = bench.run(words + " --json -q");
-    INFO(ended.error);
-    REQUIRE(good(ended.exit));
-    return ended.json();
-}
-
 }  // namespace
 
 TEST_CASE("AStudentComesNearerToTheTeacherWhoseWeightsItWasGiven") {
