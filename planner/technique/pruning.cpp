@@ -8,10 +8,10 @@ namespace headroom {
 
 bool is_pruned(const Tensor& parameter) {
     const auto& info = parameter.parameter;
-    if (!info.is_parameter || !info.trainable || info.adapter || parameter.shape.rank() < 2) {
-        return false;
-    }
-    return info.unit == UnitKind::expert || is_adapter_target(parameter.label.part);
+    if (!info.is_parameter || !info.trainable || info.adapter) return false;
+    // Experts' biases are matrices by their shape alone.
+    if (info.unit == UnitKind::expert) return parameter.shape.rank() == 3;
+    return is_adapter_target(parameter.label.part);
 }
 
 std::int64_t pruned_elements(const Shape& matrix, const PruneSpec& spec) {

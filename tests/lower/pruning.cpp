@@ -68,6 +68,20 @@ TEST_CASE("MatricesOfTheBlocksAndExpertsArePrunedAndNothingElse") {
                                           "moe.experts.down.weight", "moe.experts.up.weight"});
 }
 
+TEST_CASE("BiasesOfExpertsAreNotPruned") {
+    PlanRequest request = cut("openai/gpt-oss-20b", 1, 512);
+    request.prune.pattern = PrunePattern::unstructured;
+    const StepGraph graph = lower(request, stage_of(request, 0), true).graph;
+    int biases = 0;
+    for (const auto& tensor : graph.tensors) {
+        const bool bias = tensor.parameter.is_parameter && tensor.label.part.ends_with(".bias");
+        if (!bias) continue;
+        CHECK_FALSE(tensor.parameter.pruned);
+        biases += tensor.parameter.unit == UnitKind::expert ? 1 : 0;
+    }
+    CHECK(biases == 2);
+}
+
 TEST_CASE("AGradientIsMaskedBeforeItsNormIsTaken") {
     const PlanRequest request = llama(PrunePattern::unstructured);
     const StepGraph graph = lower(request, stage_of(request, 0), true).graph;
